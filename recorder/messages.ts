@@ -1,0 +1,39 @@
+/** What the gateway says to a person in their terminal: plain lines that read well in a log. */
+
+/** One line as it is shown; text from elsewhere cannot move the cursor or fake another line. */
+export function spoken(line: string): string {
+  // C0, DEL, C1 and the characters that reorder or hide text.
+  return `sallyport: ${line.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ' ').trimEnd()}`;
+}
+
+/** `16:30 UTC`, with seconds where they are not zero. */
+export function clockTime(at: number): string {
+  const time = new Date(at).toISOString().slice(11, 19);
+  return `${time.endsWith(':00') ? time.slice(0, 5) : time} UTC`;
+}
+
+export const UNREACHED_BROKER = [
+  'the broker did not answer, so nothing was opened.',
+  'try again in a minute; if it stays so, tell whoever runs the broker.',
+];
+
+export const NOT_RECORDABLE = [
+  'this session cannot be recorded right now, so it was not opened.',
+  'nothing is wrong with your grant: tell whoever runs the gateway that recordings cannot be written.',
+];
+
+export const RECORDING_BROKE = [
+  'the recording of this session failed, so the session is closed.',
+  'nothing more was shown than what stands in the recording.',
+];
+
+export const GATEWAY_STOPS = 'the gateway is stopping; this session is closed.';
+export const TARGET_LOST = 'the connection to the target was lost.';
+
+export function grantEnded(where: string, deadline: number): string {
+  return `your grant for ${where} ended at ${clockTime(deadline)}; this session is closed.`;
+}
+
+export function grantEndsSoon(where: string, deadline: number): string {
+  return `your grant for ${where} ends in one minute, at ${clockTime(deadline)}.`;
+}

@@ -1,0 +1,217 @@
+import { createHash, sign, timingSafeEqual } from 'node:crypto';
+import { connect as connectSocket, type Socket } from 'node:net';
+import ssh2, { type Client, type ClientChannel } from 'ssh2';
+import type { Admission, ControlPlane, RequestedChannel } from '../../control-plane.ts';
+import {
+  type ListenOptions,
+  type Reach,
+  type TargetEvents,
+  type TargetSide,
+  Unreachable,
+} from '../contract.ts';
+import { algorithmsForTarget, isHostKeyType } from './algorithms.ts';
+import type { Pty } from './channel.ts';
+import { blobOfLine, fingerprint, publicLine, typeOfBlob } from './keys.ts';
+import { plainAddress } from './limits.ts';
+import { presentCertificate } from './ssh2-internals.ts';
+import { TargetChannel } from './target-channel.ts';
+
+/** What is asked of the target: what the person asked of us. */
+export interface Wanted {
+  readonly kind: RequestedChannel['kind'];
+  readonly command: string | null;
+  readonly pty: Pty | null;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface ReachParts {
+  readonly controlPlane: ControlPlane;
+  readonly options: Pick<ListenOptions, 'limits' | 'generateSessionKey'>;
+}
+
+const CERTIFICATE = 'ssh-ed25519-cert-v01@openssh.com';
+
+/** Reaches a target with a connection, a key and a certificate for this one channel. */
+export function reachOverSsh(wanted: Wanted, parts: ReachParts): Reach {
+  return async (admission, events, signal) => {
+    const socket = await dial(admission, parts.options.limits.reachMs, signal);
+    const drop = () => socket.destroy();
+    signal.addEventListener('abort', drop);
+    try {
+      const client = await enter(admission, socket, wanted, parts, signal);
+      return await openChannel(admission, client, socket, wanted, events);
+    } catch (error) {
+      socket.destroy();
+      if (error instanceof Unreachable) throw error;
+      throw unreachable(admission, error as Error);
+    } finally {
+      signal.removeEventListener('abort', drop);
+    }
+  };
+}
+
+function unreachable(admission: Admission, cause: Error): Unreachable {
+  const detail = `${admission.target} at ${admission.host} port ${admission.port}: ${cause.message}`;
+  const lines = [
+    `${admission.target} could not be reached: ${cause.message}`,
+    'your grant is untouched; try again.',
+  ];
+  return new Unreachable('target-unreachable', detail, lines, { cause });
+}
+
+function dial(admission: Admission, ms: number, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket({ host: admission.host, port: admission.port, noDelay: true });
+    const fail = (cause: Error) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      socket.destroy();
+      reject(unreachable(admission, cause));
+    };
+    const abort = () => fail(new Error('the session has ended'));
+    const timer = setTimeout(() => fail(new Error(`no answer within ${ms / 1000} seconds`)), ms);
+    // It stays: a socket without a listener for errors would end the process.
+    socket.on('error', fail);
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) return abort();
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      resolve(socket);
+    });
+  });
+}
+
+/** Resolves with a client that the target let in. */
+async function enter(
+  admission: Admission,
+  socket: Socket,
+  wanted: Wanted,
+  parts: ReachParts,
+  signal: AbortSignal,
+): Promise<Client> {
+  const pinned = pinnedKeys(admission);
+  const key = parts.options.generateSessionKey();
+  const credential = await parts.controlPlane
+    .issueCredential({
+      session: admission.session,
+      publicKey: publicLine(key.publicKey),
+      sourceAddress: plainAddress(socket.localAddress),
+      pty: wanted.pty !== null,
+    })
+    .catch(cause => {
+      const lines = ['the broker issued no credential, so nothing was opened; try again in a minute.'];
+      throw new Unreachable('credential-refused', 'the control plane did not answer', lines, { cause });
+    });
+  if (!credential.admitted) {
+    const detail = `the control plane refused: ${credential.code}`;
+    throw new Unreachable('credential-refused', detail, credential.lines, { incident: false });
+  }
+  if (signal.aborted) throw new Error('the session has ended');
+  const certificate = blobOfLine(credential.certificate);
+  if (typeOfBlob(certificate) !== CERTIFICATE) throw new Error('the credential is no Ed25519 certificate');
+
+  const client = new ssh2.Client();
+  let shown: Buffer | null = null;
+  let asked = false;
+  return new Promise((resolve, reject) => {
+    const lost = () => reject(unreachable(admission, new Error('the connection was closed')));
+    client.on('error', error => reject(explain(admission, error, shown)));
+    client.once('close', lost);
+    client.once('ready', () => {
+      client.removeListener('close', lost);
+      resolve(client);
+    });
+    client.connect({
+      sock: socket,
+      username: admission.login,
+      readyTimeout: parts.options.limits.reachMs,
+      algorithms: algorithmsForTarget(pinned.map(blob => typeOfBlob(blob)!)),
+      hostVerifier: (blob: Buffer) => {
+        shown = blob;
+        return isPinned(blob, pinned);
+      },
+      // One attempt: the certificate stands in for "none" (see presentCertificate).
+      authHandler: () => {
+        if (asked) return false;
+        asked = true;
+        return { type: 'none', username: admission.login };
+      },
+    });
+    presentCertificate(client, certificate, CERTIFICATE, data => sign(null, data, key.privateKey));
+  });
+}
+
+function pinnedKeys(admission: Admission): Buffer[] {
+  const blobs = admission.hostKeys.map(blobOfLine).filter(blob => isHostKeyType(typeOfBlob(blob) ?? ''));
+  if (blobs.length > 0) return blobs;
+  throw new Unreachable('host-key-mismatch', `no usable host key is pinned for ${admission.target}`, [
+    `no host key is on file for ${admission.target}, so it cannot be told from an impostor.`,
+    'ask whoever owns it to enrol it: sallyport targets enrol',
+  ]);
+}
+
+/** In constant time, and over all of them: an impostor learns nothing by trying. */
+function isPinned(blob: Buffer, pinned: readonly Buffer[]): boolean {
+  const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+  const shown = hash(blob);
+  return pinned.map(key => timingSafeEqual(hash(key), shown)).includes(true);
+}
+
+/** What an error of the handshake means. `shown` is the host key that the target sent, if it got that far. */
+function explain(admission: Admission, error: Error & { level?: string }, shown: Buffer | null): Unreachable {
+  const { target } = admission;
+  if (shown !== null && !isPinned(shown, admission.hostKeys.map(blobOfLine))) {
+    return hostKeyMismatch(target, `it showed ${typeOfBlob(shown)} ${fingerprint(shown)}`, admission);
+  }
+  if (/host key/i.test(error.message))
+    return hostKeyMismatch(target, 'it has no key of a pinned type', admission);
+  if (error.level === 'client-authentication') {
+    return new Unreachable('credential-refused', `${target} refused the certificate for ${admission.login}`, [
+      `${target} did not accept the certificate for ${admission.login}; nothing was opened.`,
+      `whoever runs ${target} must let it trust this tenant's authority: sallyport targets enrol`,
+    ]);
+  }
+  return unreachable(admission, error);
+}
+
+function hostKeyMismatch(target: string, what: string, admission: Admission): Unreachable {
+  const known = admission.hostKeys.map(line => fingerprint(blobOfLine(line))).join(', ');
+  return new Unreachable('host-key-mismatch', `${target}: ${what}; on file: ${known}`, [
+    `the host key of ${target} is not the one on file; nothing was opened.`,
+    `${what}; on file is ${known}.`,
+    `tell whoever owns ${target}: if it was rebuilt, its new key must be enrolled; if not, something is in between.`,
+  ]);
+}
+
+function openChannel(
+  admission: Admission,
+  client: Client,
+  socket: Socket,
+  wanted: Wanted,
+  events: TargetEvents,
+): Promise<TargetSide> {
+  return new Promise((resolve, reject) => {
+    const lost = () => reject(unreachable(admission, new Error('the connection was closed')));
+    client.once('close', lost);
+    const opened = (error: Error | undefined, channel: ClientChannel) => {
+      client.removeListener('close', lost);
+      if (error) reject(unreachable(admission, error));
+      else resolve(new TargetChannel(client, socket, channel, events));
+    };
+    const { kind, command, pty, environment } = wanted;
+    const terminal = pty && {
+      term: pty.term,
+      cols: pty.columns,
+      rows: pty.rows,
+      width: pty.width,
+      height: pty.height,
+      // ssh2 takes encoded modes as they are; its types know only the decoded form.
+      ...(pty.modes === null ? {} : { modes: pty.modes as never }),
+    };
+    if (kind === 'subsystem') client.subsys(command!, opened);
+    else if (kind === 'exec')
+      client.exec(command!, { env: { ...environment }, ...(terminal ? { pty: terminal } : {}) }, opened);
+    else client.shell(terminal ?? false, { env: { ...environment } }, opened);
+  });
+}

@@ -1,0 +1,149 @@
+import type { Clock } from './deadline.ts';
+import type { Exit, PersonEvents, PersonSide, TargetEvents, TargetSide } from './protocols/contract.ts';
+import type { OutputStream, Recording } from './recording/recording.ts';
+
+/** How long the end of the output waits for the exit status, so that the status goes first (RFC 4254 section 6.10). */
+const STATUS_WAIT_MS = 100;
+
+/** What makes one direction wait. It flows again when the last of them is gone. */
+class Valve {
+  readonly #reasons = new Set<string>();
+  readonly #close: () => void;
+  readonly #open: () => void;
+
+  constructor(close: () => void, open: () => void) {
+    this.#close = close;
+    this.#open = open;
+  }
+
+  hold(reason: string): void {
+    if (this.#reasons.size === 0) this.#close();
+    this.#reasons.add(reason);
+  }
+
+  free(reason: string): void {
+    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#open();
+  }
+}
+
+/**
+ * Moves bytes between a person and a target, through the recording: what the target sends is shown only after the
+ * recording has it, and whoever is slow (the disk, the person, the target) slows its source and fills no memory.
+ */
+export class Relay {
+  bytesIn = 0;
+  bytesOut = 0;
+  /** When the last byte of the target went to the person, milliseconds since the epoch. */
+  lastShownAt: number | null = null;
+  exit: Exit | null = null;
+
+  readonly #person: PersonSide;
+  readonly #recording: Recording;
+  readonly #clock: Clock;
+  #target: TargetSide | null = null;
+  #stopped = false;
+  #openStreams = new Set<OutputStream>(['out', 'err']);
+  #size: Parameters<PersonEvents['resized']> | null = null;
+  #statusWait: NodeJS.Timeout | undefined;
+  #outputEnded = false;
+
+  readonly #fromTarget = new Valve(
+    () => this.#target?.pause(),
+    () => this.#target?.resume(),
+  );
+  readonly #fromPerson = new Valve(
+    () => this.#person.pause(),
+    () => this.#person.resume(),
+  );
+
+  constructor(person: PersonSide, recording: Recording, clock: Clock) {
+    this.#person = person;
+    this.#recording = recording;
+    this.#clock = clock;
+  }
+
+  readonly fromPerson: Omit<PersonEvents, 'gone'> = {
+    input: bytes => {
+      if (this.#stopped || this.#target === null) return;
+      this.bytesIn += bytes.length;
+      this.#recording.input(bytes);
+      if (!this.#target.send(bytes)) this.#fromPerson.hold('target');
+      if (this.#recording.full) this.#waitForDisk(this.#fromPerson);
+    },
+    inputEnded: () => {
+      if (!this.#stopped) this.#target?.endInput();
+    },
+    resized: (...size) => {
+      if (this.#stopped) return;
+      this.#size = size;
+      this.#recording.resize(size[0], size[1]);
+      this.#target?.resize(...size);
+    },
+    signalled: name => {
+      if (!this.#stopped) this.#target?.signal(name);
+    },
+    drained: () => this.#fromTarget.free('person'),
+  };
+
+  readonly fromTarget: Omit<TargetEvents, 'closed'> = {
+    output: (stream, bytes) => {
+      if (this.#stopped) return;
+      this.#recording.output(stream, bytes, this.#shown[stream]);
+      if (this.#recording.full) this.#waitForDisk(this.#fromTarget);
+    },
+    outputEnded: stream => {
+      if (this.#stopped || !this.#openStreams.delete(stream)) return;
+      this.#recording.outputEnded(stream, this.#shown[stream]);
+      if (this.#openStreams.size === 0) this.#recording.afterOutput(() => this.#endOutput());
+    },
+    exited: exit => {
+      this.exit = exit;
+      if (this.#statusWait !== undefined) this.#passEnd();
+    },
+    drained: () => this.#fromPerson.free('target'),
+  };
+
+  /** The target is there: both directions flow. */
+  start(target: TargetSide): void {
+    this.#target = target;
+    if (this.#size !== null) target.resize(...this.#size);
+    target.start();
+    this.#person.resume();
+  }
+
+  /** From now on nothing of the target reaches the person, and nothing of the person the target. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#statusWait);
+  }
+
+  readonly #shown: Record<OutputStream, (bytes: Buffer) => void> = {
+    out: bytes => this.#show('out', bytes),
+    err: bytes => this.#show('err', bytes),
+  };
+
+  #show(stream: OutputStream, bytes: Buffer): void {
+    if (this.#stopped) return;
+    this.bytesOut += bytes.length;
+    this.lastShownAt = this.#clock.now();
+    if (!this.#person.send(stream, bytes)) this.#fromTarget.hold('person');
+  }
+
+  #waitForDisk(valve: Valve): void {
+    valve.hold('disk');
+    this.#recording.whenDrained(() => valve.free('disk'));
+  }
+
+  #endOutput(): void {
+    if (this.#stopped || this.#outputEnded) return;
+    if (this.exit !== null) this.#passEnd();
+    else this.#statusWait = setTimeout(() => this.#passEnd(), STATUS_WAIT_MS);
+  }
+
+  #passEnd(): void {
+    clearTimeout(this.#statusWait);
+    if (this.#stopped || this.#outputEnded) return;
+    this.#outputEnded = true;
+    this.#person.endOutput(this.exit);
+  }
+}

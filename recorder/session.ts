@@ -1,0 +1,396 @@
+import type { Admission, ControlPlane, EndReason, Refusal, RequestedChannel } from './control-plane.ts';
+import type { Clock, Deadlines } from './deadline.ts';
+import * as messages from './messages.ts';
+import {
+  type Exit,
+  type PersonSide,
+  type Reach,
+  type TargetSide,
+  Unreachable,
+} from './protocols/contract.ts';
+import { Recording, type RecordingLimits } from './recording/recording.ts';
+import type { WholeFile } from './recording/segments.ts';
+import { isTransfer } from './recording/transfers.ts';
+import { Relay } from './relay.ts';
+import { type Logger, Reports } from './reports.ts';
+
+export interface SessionParts {
+  readonly controlPlane: ControlPlane;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Where recordings go. */
+  readonly folder: string;
+  readonly limits: RecordingLimits & SessionLimits;
+  readonly logger: Logger;
+  /** The session has an id now and can be terminated by it. May end it at once. */
+  readonly admitted: (session: Session) => void;
+}
+
+export interface SessionLimits {
+  /** A disk that keeps one write longer than this, in ms, counts as broken. */
+  readonly diskMs: number;
+  /** A log that does not take a segment for this long, in ms, ends the session: it would run unseen. */
+  readonly logMs: number;
+  /** How long a person who reads nothing may keep a closing channel open, in ms. */
+  readonly patienceMs: number;
+}
+
+interface Ending {
+  readonly reason: EndReason;
+  readonly lines?: readonly string[];
+  /** For the marker in the recording. */
+  readonly marker: string;
+  readonly exit?: Exit | null;
+  /** Milliseconds by which a deadline was overrun. */
+  readonly late?: number;
+}
+
+const REFUSED: Exit = { status: 1 };
+/** What ssh itself says when a connection breaks. */
+const BROKEN: Exit = { status: 255 };
+/** How long a line of ours waits for a slow recording before it is shown all the same: a cut must be prompt. */
+const NOTICE_MS = 300;
+const LONGEST_PATIENCE_MS = 3_600_000;
+const WARN_BEFORE_MS = 60_000;
+const WARN_IF_LONGER_MS = 90_000;
+
+/** One channel's life: admit → record → relay → close. It settles its own errors; `done` never rejects. */
+export class Session {
+  readonly startedAt: number;
+  readonly done: Promise<void>;
+  readonly request: RequestedChannel;
+
+  readonly #person: PersonSide;
+  readonly #reach: Reach;
+  readonly #parts: SessionParts;
+  readonly #reports: Reports;
+  readonly #abort = new AbortController();
+  readonly #logger: Logger;
+  #admission: Admission | null = null;
+  #opening: Promise<Recording> | null = null;
+  #recording: Recording | null = null;
+  #relay: Relay | null = null;
+  #target: TargetSide | null = null;
+  #ending: Promise<void> | null = null;
+  #gone = false;
+  #stopWatching: (() => void)[] = [];
+  #ended: () => void = () => {};
+  /** Resolves when an admitted session begins to end: nothing is relayed any more. */
+  readonly ended = new Promise<void>(resolve => {
+    this.#ended = resolve;
+  });
+
+  constructor(request: RequestedChannel, person: PersonSide, reach: Reach, parts: SessionParts) {
+    this.request = request;
+    this.#person = person;
+    this.#reach = reach;
+    this.#parts = parts;
+    this.#logger = parts.logger;
+    this.#reports = new Reports(parts.controlPlane, parts.clock, parts.logger);
+    this.startedAt = parts.clock.now();
+    person.listen({
+      input: bytes => this.#relay?.fromPerson.input(bytes),
+      inputEnded: () => this.#relay?.fromPerson.inputEnded(),
+      resized: (...size) => this.#relay?.fromPerson.resized(...size),
+      signalled: name => this.#relay?.fromPerson.signalled(name),
+      drained: () => this.#relay?.fromPerson.drained(),
+      gone: () => {
+        this.#gone = true;
+        void this.#end({ reason: 'client-lost', marker: 'ended: the person disconnected' });
+      },
+    });
+    this.done = this.#run().catch(error => this.#failed(error));
+  }
+
+  /** Null until admitted. */
+  get admission(): Admission | null {
+    return this.#admission;
+  }
+
+  /** Ends it before its deadline; `message` is shown. */
+  terminate(reason: 'terminated' | 'gateway-stopped', message: string): Promise<void> {
+    return this.#end({ reason, lines: [message], marker: `cut: ${message}`, exit: REFUSED });
+  }
+
+  /** Gives up telling the control plane what it does not take. */
+  abandonReports(): void {
+    this.#reports.abandon();
+  }
+
+  async #run(): Promise<void> {
+    const admission = await this.#admit();
+    if (admission === null) return;
+    if (!(await this.#record(admission))) return this.#settle();
+    this.#greet(admission);
+    await this.#connect(admission);
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    await this.ended;
+    await this.#ending;
+    await this.#reports.settled();
+  }
+
+  async #admit(): Promise<Admission | null> {
+    let answer: Admission | Refusal;
+    try {
+      answer = await this.#parts.controlPlane.admit(this.request);
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the control plane did not answer an admission');
+      return this.#refuse(messages.UNREACHED_BROKER);
+    }
+    if (!answer.admitted) return this.#refuse(answer.lines);
+    this.#admission = answer;
+    this.#watch(answer);
+    this.#parts.admitted(this);
+    if (this.#gone) void this.#end({ reason: 'client-lost', marker: 'ended: the person disconnected' });
+    return answer;
+  }
+
+  async #refuse(lines: readonly string[]): Promise<null> {
+    for (const line of lines) this.#say(line);
+    await this.#person.close(REFUSED, this.#parts.limits.patienceMs);
+    return null;
+  }
+
+  #watch(admission: Admission): void {
+    const { deadlines, limits } = this.#parts;
+    const where = `${admission.login}@${admission.target}`;
+    const terminal = this.#person.terminal !== null;
+    const warning = {
+      before: WARN_BEFORE_MS,
+      call: () => this.#notice(messages.grantEndsSoon(where, admission.deadline)),
+    };
+    this.#stopWatching.push(
+      deadlines.watch({
+        deadline: admission.deadline,
+        remaining: admission.remaining,
+        due: late => {
+          const line = messages.grantEnded(where, admission.deadline);
+          void this.#end({ reason: 'deadline', lines: [line], marker: `cut: ${line}`, exit: REFUSED, late });
+        },
+        ...(terminal && admission.remaining > WARN_IF_LONGER_MS ? { warning } : {}),
+      }),
+      deadlines.onTick(() => {
+        const disk = this.#recording?.stalledFor ?? 0;
+        if (disk > limits.diskMs)
+          this.#recording?.abandon(new Error(`a write has hung for ${Math.round(disk)} ms`));
+        const log = this.#reports.segmentWaiting;
+        if (log > limits.logMs)
+          this.#recordingFailed(new Error(`the log took no segment for ${Math.round(log)} ms`));
+      }),
+    );
+  }
+
+  /** False when the session cannot be recorded; it has ended then. */
+  async #record(admission: Admission): Promise<boolean> {
+    const { folder, clock, limits } = this.#parts;
+    const { terminal } = this.#person;
+    const { kind, command } = this.request;
+    const transfer = terminal === null && isTransfer(kind, command);
+    try {
+      this.#opening = Recording.open({
+        folder,
+        path: admission.recording,
+        header: {
+          width: terminal?.columns ?? 80,
+          height: terminal?.rows ?? 24,
+          term: terminal?.term ?? null,
+          title: admission.title,
+        },
+        clock,
+        limits,
+        transfer,
+        input: terminal === null ? 'piped' : admission.recordInput ? 'typed' : 'none',
+        onSegment: segment => this.#reports.segment({ session: admission.session, ...segment }),
+        onFailure: cause => this.#recordingFailed(cause),
+      });
+      const recording = await within(limits.diskMs, this.#opening);
+      // A cut may have come meanwhile; it closes the recording itself.
+      if (this.#ending !== null) return false;
+      this.#recording = recording;
+      if (command !== null) recording.marker(transfer ? `transfer: ${command}` : `${kind}: ${command}`);
+      this.#relay = new Relay(this.#person, recording, clock);
+      return true;
+    } catch (cause) {
+      this.#recordingFailed(cause as Error);
+      return false;
+    }
+  }
+
+  #recordingFailed(cause: Error): void {
+    const { admission } = this;
+    if (admission === null || this.#ending !== null) return;
+    this.#logger.error({ err: cause, session: admission.session }, 'a recording failed');
+    this.#reports.incident({ session: admission.session, kind: 'recording-failed', detail: cause.message });
+    const lines = this.#target === null ? messages.NOT_RECORDABLE : messages.RECORDING_BROKE;
+    void this.#end({ reason: 'recording-failed', lines, marker: 'cut: the recording failed', exit: REFUSED });
+  }
+
+  #greet(admission: Admission): void {
+    if (this.#person.terminal === null) return;
+    for (const line of admission.banner) this.#notice(line);
+  }
+
+  async #connect(admission: Admission): Promise<void> {
+    const relay = this.#relay!;
+    const events = {
+      ...relay.fromTarget,
+      closed: (cause: 'closed' | 'lost') => {
+        if (cause === 'closed') {
+          void this.#end({ reason: 'closed', marker: ended(relay.exit), exit: relay.exit });
+        } else {
+          const lines = [messages.TARGET_LOST];
+          void this.#end({
+            reason: 'target-lost',
+            lines,
+            marker: 'ended: the target was lost',
+            exit: BROKEN,
+          });
+        }
+      },
+    };
+    try {
+      const target = await this.#reach(admission, events, this.#abort.signal);
+      if (this.#ending !== null) return target.destroy();
+      this.#target = target;
+      relay.start(target);
+    } catch (error) {
+      if (this.#ending !== null) return;
+      if (!(error instanceof Unreachable)) throw error;
+      this.#logger.warn(
+        { session: admission.session, reason: error.reason, detail: error.message },
+        'not reached',
+      );
+      if (error.incident) {
+        const detail = error.message;
+        this.#reports.incident({ session: admission.session, kind: error.reason, detail });
+      }
+      await this.#end({
+        reason: error.reason,
+        lines: error.lines,
+        marker: `ended: ${error.message}`,
+        exit: REFUSED,
+      });
+    }
+  }
+
+  /** The first reason counts. Never rejects. */
+  #end(ending: Ending): Promise<void> {
+    if (this.#admission === null) return Promise.resolve();
+    this.#ending ??= this.#close(this.#admission, ending).catch(error => this.#failed(error));
+    this.#ended();
+    return this.#ending;
+  }
+
+  async #close(admission: Admission, ending: Ending): Promise<void> {
+    const { clock, limits } = this.#parts;
+    const orderly = ending.reason === 'closed' || ending.reason === 'target-lost';
+    for (const stop of this.#stopWatching.splice(0)) stop();
+    this.#abort.abort();
+    this.#target?.destroy();
+    // An orderly end first shows what the target sent; a cut shows nothing more.
+    if (orderly) await this.#outputShown();
+    this.#relay?.stop();
+    const at = clock.now();
+    const spoken = (ending.lines ?? []).map(line => this.#notice(line));
+    const recorded = this.#closeRecording(ending.marker);
+    await Promise.all(spoken);
+    // What was produced in time may still be read at the person's pace, up to the deadline; after a cut it may not.
+    const patience = orderly ? Math.min(admission.deadline - at, LONGEST_PATIENCE_MS) : 0;
+    if (!this.#gone) await this.#person.close(ending.exit ?? null, Math.max(patience, limits.patienceMs));
+    this.#report(admission, ending, at, await recorded);
+  }
+
+  async #closeRecording(marker: string): Promise<WholeFile | null> {
+    try {
+      if (this.#opening === null) return null;
+      const recording = await within(this.#parts.limits.diskMs, this.#opening);
+      recording.marker(marker);
+      return await recording.close();
+    } catch {
+      // Never opened; why, was said where it failed.
+      return null;
+    }
+  }
+
+  #report(admission: Admission, ending: Ending, at: number, recording: WholeFile | null): void {
+    const exit = this.#relay?.exit ?? null;
+    const summary = {
+      session: admission.session,
+      reason: ending.reason,
+      at,
+      cutDelay: ending.late === undefined ? null : Math.max(0, Math.round(ending.late)),
+      exitStatus: exit !== null && 'status' in exit ? exit.status : null,
+      bytesIn: this.#relay?.bytesIn ?? 0,
+      bytesOut: this.#relay?.bytesOut ?? 0,
+      recording,
+    };
+    this.#logger.info(summary, 'session ended');
+    this.#reports.ending(summary);
+  }
+
+  /** Resolves when all that the target sent was recorded and handed to the person, or cannot be any more. */
+  #outputShown(): Promise<void> {
+    const recording = this.#recording;
+    if (recording === null || this.#gone) return Promise.resolve();
+    return new Promise(resolve => recording.whenDrained(resolve));
+  }
+
+  /** Shows a line of ours through the recording; a recording that is slow or broken delays it by `NOTICE_MS` only. */
+  #notice(line: string): Promise<void> {
+    const recording = this.#recording;
+    return new Promise(resolve => {
+      let shown = false;
+      const show = () => {
+        clearTimeout(late);
+        if (!shown) this.#say(line);
+        shown = true;
+        resolve();
+      };
+      const late = setTimeout(show, recording === null ? 0 : NOTICE_MS);
+      recording?.notice(this.#worded(line), show);
+    });
+  }
+
+  #say(line: string): void {
+    this.#person.send('err', Buffer.from(this.#worded(line)));
+  }
+
+  /** In a terminal a line of ours starts at the left, wherever the cursor is. */
+  #worded(line: string): string {
+    const words = messages.spoken(line);
+    if (this.#person.terminal === null) return `${words}\n`;
+    return this.#target === null ? `${words}\r\n` : `\r\n${words}\r\n`;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.#logger.error(
+      { err: error, session: this.#admission?.session },
+      'a session failed in the gateway itself',
+    );
+    this.#target?.destroy();
+    this.#abort.abort();
+    for (const stop of this.#stopWatching.splice(0)) stop();
+    await this.#person.close(REFUSED, 0).catch(() => {});
+  }
+}
+
+function ended(exit: Exit | null): string {
+  if (exit === null) return 'ended: no exit status';
+  return 'status' in exit ? `ended: exit status ${exit.status}` : `ended: signal ${exit.signal}`;
+}
+
+/** Rejects after `ms`: a file system that hangs may never answer. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the disk did not answer for ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,97 @@
+import type { Logger } from 'pino';
+import type { LogKey } from '../audit/log-keys.ts';
+import type { Engagement } from '../domain/decision.ts';
+import { memberOf } from '../domain/membership.ts';
+import type { Member, Person } from '../domain/person.ts';
+import { Refused } from '../elevation/contract.ts';
+import type { Credentials, SignIns } from '../identity/sign-in.ts';
+import type { SignedCheckpoint } from '../schedule/checkpoints.ts';
+import type { Authorities } from '../store/authorities.ts';
+import type { Clock, Commit } from '../store/commit.ts';
+import type { Database } from '../store/database.ts';
+import type { Engagements } from '../store/engagements.ts';
+
+/** What the edges (API and pages) work with; assembled in `main.ts` alone. */
+export interface Application {
+  readonly instance: string;
+  readonly url: URL;
+  /** Where a stock client connects: host and port as people type them. */
+  readonly gateway: { readonly host: string; readonly port: number; hostKey(): string };
+  readonly recordings: string;
+  readonly database: Database;
+  readonly commit: Commit;
+  readonly engagements: Engagements;
+  readonly authorities: Authorities;
+  readonly signIns: SignIns;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  logKey(tenant: string): Promise<LogKey>;
+  checkpoint(tenant: string): Promise<SignedCheckpoint | null>;
+  /** Why new sessions would fail now; empty when all is well. */
+  ailments(): Promise<string[]>;
+}
+
+export type Variables = { credentials: Credentials | null; requestId: string; nonce: string };
+export type Env = { Variables: Variables };
+
+/** A person on their side of one engagement. */
+export interface Membership {
+  readonly tenant: string;
+  readonly engagement: Engagement;
+  readonly member: Member;
+  readonly lockedOutAt: Date | null;
+}
+
+/** The engagements that a person is on a side of; nothing of any other is theirs to see. */
+export async function membershipsOf(app: Application, person: Person): Promise<Membership[]> {
+  return (await app.engagements.all()).flatMap(({ tenant, engagement, lockedOutAt }) => {
+    const member = memberOf(engagement, person);
+    return member ? [{ tenant, engagement, member, lockedOutAt }] : [];
+  });
+}
+
+/** @throws Refused `no-such-tenant`, `tenant-needed` where several fit and none is named */
+export function pickTenant(mine: readonly Membership[], named: string | undefined): Membership {
+  const fits = named === undefined ? mine : mine.filter(({ tenant }) => tenant === named);
+  if (fits.length === 0) {
+    throw new Refused(
+      'no-such-tenant',
+      named ? `There is no engagement "${named}" for you.` : 'You are in no engagement here.',
+      404,
+    );
+  }
+  if (fits.length > 1) {
+    const names = fits.map(({ tenant }) => tenant);
+    throw new Refused('tenant-needed', `Say which engagement: ${names.join(', ')}.`, 400, { tenants: names });
+  }
+  return fits[0]!;
+}
+
+/**
+ * A target by its short name or in full (`db01`, `db01.acme`), among a person's engagements.
+ *
+ * @throws Refused `no-such-target`, `ambiguous-target`
+ */
+export function pickTarget(
+  mine: readonly Membership[],
+  name: string,
+  tenant: string | undefined,
+): Membership & { readonly target: string } {
+  const fits = mine
+    .filter(membership => tenant === undefined || membership.tenant === tenant)
+    .flatMap(membership => {
+      const suffix = `.${membership.tenant}`;
+      const has = (target: string) => Object.hasOwn(membership.engagement.targets.targets, target);
+      const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
+      const target = has(short) ? short : has(name) ? name : null;
+      return target === null ? [] : [{ ...membership, target }];
+    });
+  if (fits.length === 0) throw new Refused('no-such-target', `There is no target "${name}" for you.`, 404);
+  if (fits.length > 1) {
+    const full = fits.map(fit => `${fit.target}.${fit.tenant}`);
+    throw new Refused('ambiguous-target', `"${name}" could be any of ${full.join(', ')}: say which.`, 400, {
+      targets: full,
+    });
+  }
+  return fits[0]!;
+}

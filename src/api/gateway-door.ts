@@ -1,0 +1,310 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { and, eq, gt, isNull } from 'drizzle-orm';
+import type {
+  Admission,
+  ControlPlane,
+  Incident,
+  Refusal,
+  Termination,
+} from '../../recorder/control-plane.ts';
+import type { IssuedCredential } from '../credentials/contract.ts';
+import { partyOf } from '../domain/membership.ts';
+import type { Person } from '../domain/person.ts';
+import { admitSession } from '../elevation/admit-session.ts';
+import { endSession } from '../elevation/end-session.ts';
+import { issueCredential, type Sign } from '../elevation/issue-credential.ts';
+import { overdueCuts } from '../schedule/expiry.ts';
+import { startLoop } from '../schedule/loop.ts';
+import type { Authorities } from '../store/authorities.ts';
+import type { Clock, Commit } from '../store/commit.ts';
+import type { Database } from '../store/database.ts';
+import type { Engagements } from '../store/engagements.ts';
+import { appendEvents, uuidOf } from '../store/log.ts';
+import { people, sessions, sshKeys, sshSignIns } from '../store/tables.ts';
+
+const SIGN_IN_SECONDS = 300;
+const CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
+
+export interface GatewayDoor extends ControlPlane {
+  close(): Promise<void>;
+}
+
+interface Parts {
+  readonly database: Database;
+  readonly commit: Commit;
+  readonly engagements: Engagements;
+  readonly authorities: Authorities;
+  readonly sign: (authority: Buffer, order: Parameters<Sign>[0]) => IssuedCredential;
+  readonly clock: Clock;
+  readonly url: URL;
+  readonly gateway: string;
+  readonly signInWithin: number;
+  readonly onError: (error: unknown, doing: string) => void;
+}
+
+/** The control plane as a gateway in this process sees it: every message straight to the step it stands for. */
+export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
+  const { database, commit, engagements, clock, gateway } = parts;
+  const db = database.drizzle;
+  const listeners = new Set<(termination: Termination) => void>();
+  const announce = (termination: Termination) => {
+    for (const listener of listeners) listener(termination);
+  };
+  const { unlisten } = await database.listener.listen('sallyport_cut', payload => {
+    announce(JSON.parse(payload) as Termination);
+  });
+  // A notification is lost while the connection is: what should have ended is looked for as well.
+  const again = startLoop(
+    5000,
+    async () => {
+      const overdue = await overdueCuts(database, gateway);
+      if (overdue.length > 0) {
+        announce({ sessions: overdue, reason: 'grant-ended', message: 'the grant has ended' });
+      }
+    },
+    error => parts.onError(error, 'looking for sessions to end'),
+  );
+
+  const personById = async (id: string): Promise<Person | null> =>
+    (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
+
+  const tenantOf = async (session: string) =>
+    (await db.select({ tenant: sessions.tenant }).from(sessions).where(eq(sessions.id, session)))[0]?.tenant;
+
+  return {
+    async identifyKey({ fingerprint }) {
+      const [row] = await db
+        .select({ person: people.id, name: people.name })
+        .from(sshKeys)
+        .innerJoin(people, eq(people.id, sshKeys.person))
+        .where(eq(sshKeys.fingerprint, fingerprint));
+      return row ?? null;
+    },
+
+    async openSignIn({ username, address }) {
+      const id = randomBytes(16).toString('base64url');
+      const letters = Array.from({ length: 8 }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join('');
+      const code = `${letters.slice(0, 4)}-${letters.slice(4)}`;
+      const expiresAt = new Date(clock.now().getTime() + SIGN_IN_SECONDS * 1000);
+      await db
+        .insert(sshSignIns)
+        .values({ id, code: codeHash(id, code), username: username.slice(0, 200), address, expiresAt });
+      return { id, url: new URL(`/ssh/${id}`, parts.url).href, code, expiresAt: expiresAt.getTime() };
+    },
+
+    async awaitSignIn(id, signal) {
+      while (!signal.aborted) {
+        const [row] = await db
+          .select()
+          .from(sshSignIns)
+          .where(and(eq(sshSignIns.id, id), gt(sshSignIns.expiresAt, clock.now())));
+        if (!row) return null;
+        if (row.person) {
+          // One use: a second connection with the same link finds nothing.
+          await db.delete(sshSignIns).where(eq(sshSignIns.id, id));
+          const person = await personById(row.person);
+          return person && { person: person.id, name: person.name };
+        }
+        await waitFor(500, signal);
+      }
+      await db.delete(sshSignIns).where(and(eq(sshSignIns.id, id), isNull(sshSignIns.person)));
+      return null;
+    },
+
+    async admit(channel) {
+      const person = await personById(channel.person);
+      if (!person) return refusal('unknown-person', 'You are not known here any more.');
+      const place = await resolve(engagements, person, channel.username);
+      if ('code' in place) return place;
+      const admitted = await commit((look, outside) =>
+        admitSession(look, outside, person, {
+          ...place,
+          protocol: channel.protocol,
+          kind: channel.kind,
+          command: channel.command?.slice(0, 4096) ?? null,
+          address: channel.address,
+          username: channel.username,
+          gateway,
+          signInWithin: parts.signInWithin,
+        }),
+      );
+      if (!admitted.admitted) return admitted;
+      return admissionOf(admitted, person, clock.now());
+    },
+
+    async issueCredential({ session, publicKey, sourceAddress, pty }) {
+      const tenant = await tenantOf(session);
+      if (!tenant) return refusal('no-such-session', 'This session is not known.');
+      const authority = await parts.authorities.privateKey(tenant, 'ssh');
+      return commit((look, outside) =>
+        issueCredential(look, outside, order => parts.sign(authority, order), {
+          tenant,
+          session,
+          publicKey,
+          sourceAddress,
+          pty,
+        }),
+      );
+    },
+
+    async recordSegment({ session, index, offset, length, sha256 }) {
+      const tenant = await tenantOf(session);
+      if (!tenant) return;
+      await db.transaction(tx =>
+        appendEvents(tx, [
+          {
+            entry: entryId('recording.segment', session, index),
+            tenant,
+            action: 'recording.segment',
+            actor: `gateway:${gateway}`,
+            subject: session,
+            data: { index, offset, length, sha256 },
+          },
+        ]),
+      );
+    },
+
+    async reportIncident({ session, kind, detail }: Incident) {
+      const tenant = await tenantOf(session);
+      if (!tenant) return;
+      await db.transaction(tx =>
+        appendEvents(tx, [
+          {
+            entry: entryId('session.incident', session, `${kind} ${detail}`),
+            tenant,
+            action: 'session.incident',
+            actor: `gateway:${gateway}`,
+            subject: session,
+            data: { kind, detail: detail.slice(0, 500) },
+          },
+        ]),
+      );
+    },
+
+    async endSession(ending) {
+      const { at, ...rest } = ending;
+      await commit((look, outside) => endSession(look, outside, gateway, { ...rest, at: new Date(at) }));
+    },
+
+    onTermination(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    async close() {
+      await again.stop();
+      await unlisten();
+    },
+  };
+}
+
+/** The code is short; tied to the id it is worth nothing elsewhere, and five wrong ones end the sign-in. */
+export const codeHash = (id: string, code: string): string =>
+  createHash('sha256')
+    .update(`${id} ${code.toUpperCase().replace(/[^A-Z]/g, '')}`)
+    .digest('hex');
+
+/** The entry id of a message that may come twice. */
+const entryId = (...parts: readonly (string | number)[]): string =>
+  uuidOf(createHash('sha256').update(parts.join('\0')).digest('hex'));
+
+const refusal = (code: string, ...lines: string[]): Refusal => ({ admitted: false, code, lines });
+
+/** `root@db01`, `root@db01.acme`, `root+db01.acme`: whose target is meant, among the engagements this person is in. */
+async function resolve(
+  engagements: Engagements,
+  person: Person,
+  username: string,
+): Promise<{ tenant: string; target: string; role: string } | Refusal> {
+  const at = username.includes('@') ? username.lastIndexOf('@') : username.lastIndexOf('+');
+  const role = username.slice(0, at);
+  const name = username.slice(at + 1);
+  if (at < 1 || name === '') {
+    return refusal('no-target', 'Say where to: ssh LOGIN@TARGET@GATEWAY, for example ssh root@db01@gateway.');
+  }
+  const mine = (await engagements.all()).filter(({ engagement }) => partyOf(engagement, person));
+  const fits = mine.flatMap(({ tenant, engagement }) => {
+    const short = name.endsWith(`.${tenant}`) ? name.slice(0, -tenant.length - 1) : null;
+    const targets = [short, name].filter(
+      (target): target is string => target !== null && Object.hasOwn(engagement.targets.targets, target),
+    );
+    return targets.slice(0, 1).map(target => ({ tenant, target, role }));
+  });
+  if (fits.length === 0) return refusal('no-such-target', `There is no target "${clean(name)}" for you.`);
+  if (fits.length > 1) {
+    const full = fits.map(fit => `${role}@${fit.target}.${fit.tenant}`);
+    return refusal(
+      'ambiguous-target',
+      `"${clean(name)}" could be any of ${clean(full.join(', '))}: say which.`,
+    );
+  }
+  return fits[0]!;
+}
+
+const clean = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+
+function admissionOf(
+  {
+    session,
+    grant,
+    address,
+    hostKeys,
+    recordInput,
+    inForce,
+  }: Extract<Awaited<ReturnType<typeof admitSession>>['result'], { admitted: true }>,
+  person: Person,
+  now: Date,
+): Admission {
+  const { host, port } = splitAddress(address);
+  const { matrix } = inForce.engagement;
+  const [service, activity] = grant.cell.split('/') as [string, string];
+  const row = matrix.services[service]?.activities[activity];
+  const runbook = row?.runbook ?? matrix.services[service]?.runbook;
+  const rollback = row?.rollback ?? matrix.services[service]?.rollback;
+  const until = new Intl.DateTimeFormat('en-GB', {
+    timeZone: matrix.timezone,
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  }).format(grant.endsAt);
+  return {
+    admitted: true,
+    session: session.id,
+    tenant: session.tenant,
+    target: session.target,
+    login: session.role,
+    host,
+    port,
+    hostKeys,
+    deadline: grant.endsAt.getTime(),
+    remaining: grant.endsAt.getTime() - now.getTime(),
+    recordInput,
+    banner: [
+      `${grant.cell} on ${grant.target}.${grant.tenant}, until ${until} ${matrix.timezone}. What is shown${recordInput ? ' and typed' : ''} is recorded.`,
+      ...(runbook ? [`Runbook: ${runbook}`] : []),
+      ...(rollback ? [`Rollback: ${rollback}`] : []),
+    ],
+    recording: session.recording,
+    person: person.id,
+    title: `${session.role}@${session.target}.${session.tenant}`,
+  };
+}
+
+/** `host:port` or `[v6]:port`; port 22 where none is said. */
+export function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(address);
+  return match
+    ? { host: (match[1] ?? match[2])!, port: Number(match[3] ?? 22) }
+    : { host: address, port: 22 };
+}
+
+const waitFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+  });

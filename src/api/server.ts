@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { Refused } from '../elevation/contract.ts';
+import type { Application, Env } from './application.ts';
+import { auditRoutes } from './audit.ts';
+import { sessionTokens } from './cookies.ts';
+import { decisionRoutes } from './decisions.ts';
+import { grantRoutes } from './grants.ts';
+import { healthRoutes } from './health.ts';
+import { lockoutRoutes } from './lockout.ts';
+import { peopleRoutes } from './people.ts';
+import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
+import { requestRoutes } from './requests.ts';
+import { sessionRoutes } from './sessions.ts';
+import { targetRoutes } from './targets.ts';
+
+export const MAX_BODY = 64 * 1024;
+
+export type Api = OpenAPIHono<Env>;
+
+/** What people see. Handed in, so that the API knows nothing of it. */
+export interface Pages {
+  mount(server: Api, app: Application): void;
+  /** The same problem as a page. */
+  problem(c: Context<Env>, problem: Problem): Response | Promise<Response>;
+}
+
+/** The whole web surface: the API, and the pages that are handed in. */
+export function buildServer(app: Application, pages: Pages): Api {
+  const server: Api = newApi();
+  server.use(async (c, next) => {
+    const started = performance.now();
+    c.set('requestId', randomBytes(8).toString('hex'));
+    c.set('credentials', null);
+    await next();
+    c.header('x-request-id', c.get('requestId'));
+    // The path alone: queries may carry codes.
+    const { method, path } = c.req;
+    app.logger.debug(
+      {
+        request: c.get('requestId'),
+        method,
+        path,
+        status: c.res.status,
+        ms: Math.round(performance.now() - started),
+      },
+      'answered',
+    );
+  });
+  server.use(securityHeaders(app.url));
+  server.use(
+    bodyLimit({
+      maxSize: MAX_BODY,
+      onError: () => {
+        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 422);
+      },
+    }),
+  );
+  server.use(sameOrigin(app.url));
+  server.use(authenticate(app));
+
+  const api = newApi();
+  for (const mount of [
+    requestRoutes,
+    decisionRoutes,
+    grantRoutes,
+    sessionRoutes,
+    targetRoutes,
+    auditRoutes,
+    lockoutRoutes,
+    peopleRoutes,
+  ]) {
+    mount(api, app);
+  }
+  api.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Sallyport',
+      version: '1',
+      description: 'Just-in-time privileged access for co-managed IT.',
+    },
+  });
+  api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  server.route('/api/v1', api);
+  healthRoutes(server, app);
+  pages.mount(server, app);
+
+  // People get a page, programs a problem document.
+  const tell = (c: Context<Env>, problem: Problem) =>
+    !c.req.path.startsWith('/api/') && /\btext\/html\b/.test(c.req.header('accept') ?? '')
+      ? pages.problem(c, problem)
+      : problemResponse(c, problem);
+  server.notFound(c =>
+    tell(c, { status: 404, code: 'not-found', message: 'There is nothing at this address.', detail: {} }),
+  );
+  server.onError((error, c) => {
+    const problem = problemOf(error);
+    if (!problem) app.logger.error({ request: c.get('requestId'), err: error }, 'a request failed');
+    return tell(c, problem ?? internalProblem);
+  });
+  return server;
+}
+
+/** A router whose validation failures come out as problems that name the fields. */
+function newApi(): Api {
+  return new OpenAPIHono<Env>({
+    defaultHook: result => {
+      if (result.success) return;
+      const errors = result.error.issues.slice(0, 20).map(issue => ({
+        field: issue.path.join('.'),
+        message: issue.message,
+      }));
+      const first = errors[0]!;
+      throw new Refused('invalid', `${first.field || 'the body'}: ${first.message}`, 400, { errors });
+    },
+  });
+}
+
+/** Headers for every answer; a page's script must come from here, and no frame holds a page (CSP level 3). */
+function securityHeaders(url: URL): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const nonce = randomBytes(16).toString('base64');
+    c.set('nonce', nonce);
+    await next();
+    const headers = c.res.headers;
+    const player = headers.get('x-sallyport-player') !== null;
+    headers.delete('x-sallyport-player');
+    headers.set(
+      'content-security-policy',
+      [
+        "default-src 'none'",
+        // asciinema-player is WebAssembly; no other page may run any.
+        `script-src 'self'${player ? " 'wasm-unsafe-eval'" : ''}`,
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        `connect-src 'self'${player ? ' data:' : ''}`,
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+      ].join('; '),
+    );
+    headers.set('x-content-type-options', 'nosniff');
+    headers.set('referrer-policy', 'same-origin');
+    headers.set('cross-origin-opener-policy', 'same-origin');
+    headers.set('cross-origin-resource-policy', 'same-origin');
+    headers.set('x-frame-options', 'DENY');
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+    if (url.protocol === 'https:') headers.set('strict-transport-security', 'max-age=31536000');
+  };
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * A change that a browser sends must come from one of our pages: its Origin is ours. Programs send a bearer token,
+ * which no browser adds by itself, and no cookie is looked at then.
+ */
+function sameOrigin(url: URL): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const bearer = c.req.header('authorization') !== undefined;
+    if (!SAFE.has(c.req.method) && !bearer && c.req.header('origin') !== url.origin) {
+      throw new Refused('wrong-origin', `This must come from a page of ${url.origin}.`, 403);
+    }
+    await next();
+  };
+}
+
+function authenticate(app: Application): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const authorization = c.req.header('authorization');
+    if (authorization !== undefined) {
+      const token = /^Bearer ([\w-]{20,100})$/i.exec(authorization)?.[1];
+      const credentials = token === undefined ? null : await app.signIns.bearer(token);
+      if (!credentials) throw new Refused('token-refused', 'This token is not, or no longer, valid.', 401);
+      c.set('credentials', credentials);
+    } else {
+      const [active] = sessionTokens(c, app.url);
+      if (active !== undefined) c.set('credentials', await app.signIns.session(active));
+    }
+    await next();
+  };
+}

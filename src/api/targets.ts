@@ -1,0 +1,227 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { and, eq } from 'drizzle-orm';
+import { cellsCovering } from '../domain/cell.ts';
+import { ownersOf } from '../domain/decision.ts';
+import { membersOf } from '../domain/membership.ts';
+import { mayPinHostKey } from '../domain/permission.ts';
+import { readPublicKey } from '../domain/ssh-public-key.ts';
+import { Refused } from '../elevation/contract.ts';
+import { appendEvents } from '../store/log.ts';
+import { hostKeys, people } from '../store/tables.ts';
+import { type Application, membershipsOf, pickTarget, pickTenant } from './application.ts';
+import type { Api } from './server.ts';
+import { body, json, line, refusals, tenantQuery } from './shapes.ts';
+import { signedIn } from './signed-in.ts';
+
+const targetShape = z
+  .object({
+    name: z.string(),
+    tenant: z.string(),
+    label: z.string().nullable(),
+    labels: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+    protocols: z.array(z.string()),
+    cells: z.array(z.string()),
+  })
+  .openapi('Target');
+
+const list = createRoute({
+  method: 'get',
+  path: '/targets',
+  summary: 'What there is to reach',
+  request: { query: tenantQuery },
+  responses: { 200: json(z.object({ targets: z.array(targetShape) }), 'Targets'), ...refusals },
+});
+
+const staffed = z.object({ squad: z.string(), people: z.array(z.string()) });
+const ownersShape = z
+  .object({
+    cell: z.string(),
+    label: z.string().nullable(),
+    R: z.array(staffed),
+    A: staffed,
+    A2: staffed.nullable(),
+    C: z.array(staffed),
+    I: z.array(staffed),
+    escalate: z.array(staffed),
+    runbook: z.string().nullable(),
+    rollback: z.string().nullable(),
+  })
+  .openapi('Owners');
+
+const owners = createRoute({
+  method: 'get',
+  path: '/owners',
+  summary: 'Who is R, A, C and I on a target now, by cell; for alert enrichment',
+  request: { query: tenantQuery.extend({ target: line(200) }) },
+  responses: {
+    200: json(z.object({ target: z.string(), tenant: z.string(), owners: z.array(ownersShape) }), 'Owners'),
+    ...refusals,
+  },
+});
+
+const enrolment = createRoute({
+  method: 'get',
+  path: '/targets/{name}/enrolment',
+  summary: 'What the host must hold: the CA to trust and the principals of each login',
+  request: { params: z.object({ name: line(200) }), query: tenantQuery },
+  responses: {
+    200: json(
+      z.object({
+        target: z.string(),
+        tenant: z.string(),
+        user_ca: z.string(),
+        principals: z.record(z.string(), z.string()),
+        host_keys: z.array(z.string()),
+      }),
+      'Enrolment',
+    ),
+    ...refusals,
+  },
+});
+
+const pin = createRoute({
+  method: 'post',
+  path: '/targets/{name}/host-keys',
+  summary: "Pin a host's public key; sessions to a target without one are refused",
+  request: {
+    params: z.object({ name: line(200) }),
+    query: tenantQuery,
+    body: body(z.strictObject({ host_key: line(2000), replace: z.boolean().default(false) })),
+  },
+  responses: { 200: json(z.object({ fingerprint: z.string() }), 'Pinned'), ...refusals },
+});
+
+const matrix = createRoute({
+  method: 'get',
+  path: '/matrix',
+  summary: 'The version in force, as it was parsed',
+  request: { query: tenantQuery },
+  responses: {
+    200: json(
+      z.object({
+        tenant: z.string(),
+        digest: z.string(),
+        matrix: z.looseObject({}),
+        targets: z.looseObject({}),
+      }),
+      'The matrix',
+    ),
+    ...refusals,
+  },
+});
+
+export function targetRoutes(api: Api, app: Application): void {
+  api.openapi(list, async c => {
+    const { tenant } = c.req.valid('query');
+    const mine = (await membershipsOf(app, signedIn(c).person)).filter(
+      m => tenant === undefined || m.tenant === tenant,
+    );
+    const targets = mine.flatMap(({ tenant: of, engagement }) =>
+      Object.entries(engagement.targets.targets).map(([name, target]) => ({
+        name,
+        tenant: of,
+        label: target.label ?? null,
+        labels: target.labels as Record<string, string | string[]>,
+        protocols: (['ssh', 'postgres', 'web'] as const).filter(protocol => target[protocol] !== undefined),
+        cells: cellsCovering(engagement, name).map(cell => cell.id),
+      })),
+    );
+    return c.json({ targets }, 200);
+  });
+
+  api.openapi(owners, async c => {
+    const { target: asked, tenant: named } = c.req.valid('query');
+    const { target, tenant, engagement } = pickTarget(
+      await membershipsOf(app, signedIn(c).person),
+      asked,
+      named,
+    );
+    const known = membersOf(engagement, await app.database.drizzle.select().from(people));
+    return c.json({ target, tenant, owners: ownersOf(engagement, target, known) }, 200);
+  });
+
+  api.openapi(enrolment, async c => {
+    const place = pickTarget(
+      await membershipsOf(app, signedIn(c).person),
+      c.req.valid('param').name,
+      c.req.valid('query').tenant,
+    );
+    const { target, tenant, engagement } = place;
+    const logins = cellsCovering(engagement, target).flatMap(({ activity }) => activity.gives?.ssh ?? []);
+    const pinned = await app.commit(async look => ({ result: await look.hostKeys(tenant, target) }));
+    return c.json(
+      {
+        target,
+        tenant,
+        user_ca: await app.authorities.publicKey(tenant, 'ssh'),
+        principals: Object.fromEntries(
+          [...new Set(logins)].sort().map(login => [login, `sallyport:${target}.${tenant}:${login}`]),
+        ),
+        host_keys: pinned,
+      },
+      200,
+    );
+  });
+
+  api.openapi(pin, async c => {
+    const { person } = signedIn(c);
+    const { host_key: given, replace } = c.req.valid('json');
+    const { target, tenant, engagement, member } = pickTarget(
+      await membershipsOf(app, person),
+      c.req.valid('param').name,
+      c.req.valid('query').tenant,
+    );
+    const cells = cellsCovering(engagement, target).map(cell => cell.id);
+    if (!mayPinHostKey(engagement, member, cells)) {
+      throw new Refused(
+        'not-yours',
+        "The client's people who answer for a cell on this target pin its key.",
+        403,
+      );
+    }
+    const key = readPublicKey(given);
+    if (!key) throw new Refused('invalid', 'host_key: expected a line such as "ssh-ed25519 AAAA…"', 400);
+    await app.database.drizzle.transaction(async tx => {
+      if (replace)
+        await tx.delete(hostKeys).where(and(eq(hostKeys.tenant, tenant), eq(hostKeys.target, target)));
+      const pinned = await tx
+        .insert(hostKeys)
+        .values({
+          tenant,
+          target,
+          publicKey: key.publicKey,
+          fingerprint: key.fingerprint,
+          pinnedBy: person.id,
+          pinnedAt: app.clock.now(),
+        })
+        .onConflictDoNothing()
+        .returning();
+      if (pinned.length === 0) return;
+      await appendEvents(tx, [
+        {
+          tenant,
+          action: 'host-key.pinned',
+          actor: `person:${person.id}`,
+          subject: `target:${target}`,
+          data: { target, fingerprint: key.fingerprint, type: key.type },
+        },
+      ]);
+    });
+    return c.json({ fingerprint: key.fingerprint }, 200);
+  });
+
+  api.openapi(matrix, async c => {
+    const mine = await membershipsOf(app, signedIn(c).person);
+    const { tenant, engagement } = pickTenant(mine, c.req.valid('query').tenant);
+    const { digest } = engagement;
+    return c.json(
+      {
+        tenant,
+        digest,
+        matrix: engagement.matrix as unknown as Record<string, unknown>,
+        targets: engagement.targets as unknown as Record<string, unknown>,
+      },
+      200,
+    );
+  });
+}

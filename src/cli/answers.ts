@@ -1,0 +1,84 @@
+import type { z } from 'zod';
+import type { grantShape, requestShape, sessionShape } from '../api/present.ts';
+import type { decisionShape } from '../api/shapes.ts';
+
+/** What the API answers, as types alone: nothing of the server is loaded for them. */
+
+export type Decision = z.infer<typeof decisionShape>;
+export type Request = z.infer<typeof requestShape>;
+export type Grant = z.infer<typeof grantShape>;
+export type Session = z.infer<typeof sessionShape>;
+
+export interface RequestInFull extends Request {
+  readonly approvals: readonly {
+    readonly place: string;
+    readonly person: { readonly name: string; readonly handle: string };
+    readonly answer: string;
+    readonly reason: string | null;
+    readonly revision: number;
+    readonly at: string;
+  }[];
+  readonly grant: Grant | null;
+  readonly decision_now: Decision;
+}
+
+export interface Whoami {
+  readonly id: string;
+  readonly name: string;
+  readonly handle: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly email: string | null;
+  readonly signed_in_at: string;
+  readonly expires_at: string;
+  readonly engagements: readonly { tenant: string; party: string; squads: readonly string[] }[];
+}
+
+export interface SshKey {
+  readonly fingerprint: string;
+  readonly type: string;
+  readonly label: string;
+  readonly added_at: string;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly tenant: string;
+  readonly label: string | null;
+  readonly protocols: readonly string[];
+  readonly cells: readonly string[];
+}
+
+export interface Staffed {
+  readonly squad: string;
+  readonly people: readonly string[];
+}
+
+export interface Owners {
+  readonly cell: string;
+  readonly label: string | null;
+  readonly R: readonly Staffed[];
+  readonly A: Staffed;
+  readonly A2: Staffed | null;
+  readonly C: readonly Staffed[];
+  readonly I: readonly Staffed[];
+  readonly escalate: readonly Staffed[];
+  readonly runbook: string | null;
+  readonly rollback: string | null;
+}
+
+export interface Enrolment {
+  readonly target: string;
+  readonly tenant: string;
+  readonly user_ca: string;
+  readonly principals: Readonly<Record<string, string>>;
+  readonly host_keys: readonly string[];
+}
+
+export interface Lockout {
+  readonly tenant: string;
+  readonly locked_out: boolean;
+  readonly since: string | null;
+  readonly grants?: number;
+  readonly sessions?: number;
+}

@@ -1,0 +1,42 @@
+import { ConfigurationError, readConfiguration } from '../configuration.ts';
+import { startBroker } from '../main.ts';
+
+/** `sallyport serve`: both planes, until it is told to stop. SIGHUP reads the policies again. */
+export async function serve(): Promise<void> {
+  const broker = await startBroker(readConfiguration());
+  const { http, ssh, application } = broker;
+  process.stderr.write(
+    [
+      `Sallyport ${application.instance} serves at ${application.url.href} (listening on ${http.host}:${http.port}),`,
+      `its SSH gateway on ${ssh.host}:${ssh.port}.`,
+      ...broker.problems.map(problem => `Not in force: ${problem}`),
+      '',
+    ].join('\n'),
+  );
+  process.on('SIGHUP', () => {
+    broker.reload().then(
+      problems => process.stderr.write(problems.map(problem => `Not in force: ${problem}\n`).join('')),
+      error =>
+        process.stderr.write(
+          `sallyport: ${error instanceof ConfigurationError ? error.message : 'reload failed'}\n`,
+        ),
+    );
+  });
+  await stopSignal();
+  process.stderr.write('Stopping: sessions are told and closed.\n');
+  await broker.stop();
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process the hard way. */
+export function stopSignal(): Promise<void> {
+  return new Promise(resolve => {
+    let asked = false;
+    const stop = () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}

@@ -1,0 +1,189 @@
+import { Temporal } from 'temporal-polyfill';
+import type { CalendarEntry } from './matrix.ts';
+
+const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
+const DAY = '(Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
+const WINDOW = new RegExp(`^${DAY}(?:-${DAY})? (\\d{2}):(\\d{2})-(\\d{2}):(\\d{2})$`);
+
+/** What each calendar's texts should look like, for messages. */
+export const WEEKLY_FORM = 'windows such as "Mon-Fri 08:00-18:00, Sat 22:00-02:00"';
+export const MOMENT_FORM = 'a time such as 2026-12-18T00:00';
+
+/** One window of the week. Days count from Monday, 1; minutes from midnight; `to` may lie past 24:00. */
+export interface WeeklyWindow {
+  readonly days: ReadonlySet<number>;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Epoch milliseconds, from included, to excluded. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Calendar {
+  /** `null`: every hour of the week. */
+  readonly weekly: readonly WeeklyWindow[] | null;
+  readonly range: Span | null;
+  readonly timezone: string;
+}
+
+/** `null`: not windows in the form `WEEKLY_FORM`. A window that ends before it starts ends on the next day. */
+export function parseWeekly(text: string): WeeklyWindow[] | null {
+  const windows: WeeklyWindow[] = [];
+  for (const part of text.split(',')) {
+    const match = WINDOW.exec(part.trim().replace(/\s+/g, ' '));
+    if (!match) return null;
+    const from = minutesOf(match[3]!, match[4]!);
+    const to = minutesOf(match[5]!, match[6]!);
+    if (from === null || to === null || from === to || from === 1_440) return null;
+    windows.push({
+      days: daysBetween(match[1]!, match[2] ?? match[1]!),
+      from,
+      to: to > from ? to : to + 1_440,
+    });
+  }
+  return windows;
+}
+
+function minutesOf(hours: string, minutes: string): number | null {
+  const total = Number(hours) * 60 + Number(minutes);
+  return Number(minutes) < 60 && total <= 1_440 ? total : null;
+}
+
+function daysBetween(first: string, last: string): Set<number> {
+  const from = DAYS.indexOf(first as (typeof DAYS)[number]);
+  const count = (DAYS.indexOf(last as (typeof DAYS)[number]) - from + 7) % 7;
+  return new Set(Array.from({ length: count + 1 }, (_, step) => ((from + step) % 7) + 1));
+}
+
+/**
+ * Epoch milliseconds of `2026-12-18T00:00`, in `timezone` unless the text brings an offset or `Z`; `null` when it
+ * is no such time. A time that the clocks skip is the moment they jumped; one that comes twice is the first.
+ */
+export function parseMoment(text: string, timezone: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?$/.test(text)) return null;
+  try {
+    return /(Z|[+-]\d{2}:\d{2})$/.test(text)
+      ? Temporal.Instant.from(text).epochMilliseconds
+      : momentOf(Temporal.PlainDateTime.from(text, { overflow: 'reject' }), timezone);
+  } catch {
+    return null;
+  }
+}
+
+/** `true` for a calendar date `2027-02-20`. */
+export function isDate(text: string): boolean {
+  try {
+    return /^\d{4}-\d{2}-\d{2}$/.test(text) && Temporal.PlainDate.from(text, { overflow: 'reject' }) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** `false` for a name the time zone database does not have. */
+export function isTimezone(name: string): boolean {
+  try {
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `2026-11-24` where the clocks of `timezone` stand at this moment. */
+export const dateAt = (at: number, timezone: string): string =>
+  Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate().toString();
+
+/** `2026-11-24 10:00 America/New_York`. */
+export function timeAt(at: number, timezone: string): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDateTime();
+  const [date, time] = local.toString({ smallestUnit: 'minute' }).split('T');
+  return `${date} ${time} ${timezone}`;
+}
+
+/** @throws RangeError on texts that `parseWeekly` or `parseMoment` would not take */
+export function calendarOf(entry: CalendarEntry, timezone: string): Calendar {
+  const weekly = entry.weekly === undefined ? null : parseWeekly(entry.weekly);
+  const ranged = entry.from !== undefined && entry.to !== undefined;
+  const from = ranged ? parseMoment(entry.from!, timezone) : null;
+  const to = ranged ? parseMoment(entry.to!, timezone) : null;
+  const range = from !== null && to !== null ? { from, to } : null;
+  if ((entry.weekly !== undefined && !weekly) || (ranged && !range) || (!weekly && !range)) {
+    throw new RangeError('this calendar does not parse');
+  }
+  return { weekly: weekly && coversWeek(weekly) ? null : weekly, range, timezone };
+}
+
+const WEEK = 7 * 1_440;
+
+/** Windows without a gap say nothing, and looking for their end would never end. */
+function coversWeek(windows: readonly WeeklyWindow[]): boolean {
+  const open = windows
+    .flatMap(window => [...window.days].map(day => ({ ...window, offset: (day - 1) * 1_440 })))
+    // A window that passes the week's end begins once more before its start.
+    .flatMap(({ offset, from, to }) => [
+      { from: offset + from, to: offset + to },
+      { from: offset + from - WEEK, to: offset + to - WEEK },
+    ])
+    .sort((one, other) => one.from - other.from);
+  return (
+    open.reduce((reached, { from, to }) => (from <= reached ? Math.max(reached, to) : reached), 0) >= WEEK
+  );
+}
+
+const HORIZON = 15 * 86_400_000;
+
+/**
+ * Whether one of these calendars is open at a moment, and until when: windows that touch are one window, also
+ * across calendars. `null`: all are shut. `end` is epoch milliseconds, `null` where none comes; windows that touch
+ * for longer than two weeks are cut there.
+ */
+export function openAt(calendars: readonly Calendar[], at: number): { end: number | null } | null {
+  let end = at;
+  while (end < at + HORIZON) {
+    const reached = Math.max(end, ...calendars.map(calendar => endOf(calendar, end)));
+    if (reached === Number.POSITIVE_INFINITY) return { end: null };
+    if (reached === end) break;
+    end = reached;
+  }
+  return end === at ? null : { end };
+}
+
+/** The end of the window that is open at this moment, minus infinity when none is. */
+function endOf({ weekly, range, timezone }: Calendar, at: number): number {
+  const shut = Number.NEGATIVE_INFINITY;
+  if (range && !(range.from <= at && at < range.to)) return shut;
+  const last = range?.to ?? Number.POSITIVE_INFINITY;
+  if (!weekly) return last;
+  const today = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate();
+  let end = shut;
+  // Yesterday's windows may pass midnight.
+  for (const date of [today.subtract({ days: 1 }), today]) {
+    for (const window of weekly) {
+      if (!window.days.has(date.dayOfWeek)) continue;
+      const from = momentOf(clockAt(date, window.from), timezone);
+      const to = momentOf(clockAt(date, window.to), timezone);
+      if (from <= at && at < to) end = Math.max(end, to);
+    }
+  }
+  return Math.min(end, last);
+}
+
+function clockAt(date: Temporal.PlainDate, minutes: number): Temporal.PlainDateTime {
+  const day = minutes >= 1_440 ? date.add({ days: 1 }) : date;
+  const rest = minutes % 1_440;
+  return day.toPlainDateTime({ hour: Math.floor(rest / 60), minute: rest % 60 });
+}
+
+/**
+ * The first moment at which the clocks of a zone show this time or have passed it: when they jump over it, the
+ * jump; when they show it twice, the first. So a window that lies within the jump is empty, and none is open longer
+ * than its clock times say at its start.
+ */
+function momentOf(clock: Temporal.PlainDateTime, timezone: string): number {
+  const earlier = clock.toZonedDateTime(timezone, { disambiguation: 'earlier' });
+  if (earlier.toPlainDateTime().equals(clock)) return earlier.epochMilliseconds;
+  return earlier.getTimeZoneTransition('next')?.epochMilliseconds ?? earlier.epochMilliseconds;
+}

@@ -1,0 +1,160 @@
+import { timeAt } from './calendar.ts';
+import type { Cell } from './cell.ts';
+import type { Engagement, Question, Rung } from './decision.ts';
+import { formatDuration } from './duration.ts';
+import type { Exception, Rule, Selector, When } from './matrix.ts';
+import type { RefusalCode } from './refusal.ts';
+import type { Labels, Target } from './target.ts';
+
+/** How decisions speak: one line a fact, in the matrix's own words. A refusal's line begins with its code. */
+
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly line: string;
+}
+
+const refusal = (code: RefusalCode, line: string): Refusal => ({ code, line: `${code}: ${line}` });
+
+const listed = (value: string | readonly string[]): string =>
+  typeof value === 'string' ? value : value.join(' or ');
+
+export const selectorText = (selector: Selector | Labels): string =>
+  Object.entries(selector)
+    .map(([key, value]) => `${key}: ${listed(value)}`)
+    .join(', ') || 'no labels';
+
+export const whenText = (when: When): string =>
+  [
+    ...(when.severity === undefined ? [] : [`severity: ${listed(when.severity)}`]),
+    ...(when.during === undefined ? [] : [`during: ${listed(when.during)}`]),
+    ...(when.target === undefined ? [] : [selectorText(when.target)]),
+  ].join(', ');
+
+/** `ssh root, ssh backup, postgres restore_operator`. */
+export const givesText = ({ activity }: Cell): string =>
+  Object.entries(activity.gives ?? {})
+    .flatMap(([protocol, roles]) => (roles ?? []).map(role => `${protocol} ${role}`))
+    .join(', ') || 'nothing';
+
+const asked = ({ protocol, role }: Question): string =>
+  protocol === null ? 'no login was named' : `${protocol} ${role ?? 'without a role'} was asked`;
+
+export const lockedOut = ({ matrix }: Engagement): Refusal =>
+  refusal(
+    'locked-out',
+    `${matrix.parties.client.name} has shut ${matrix.parties.msp.name} out of ${matrix.matrix}`,
+  );
+
+export function noCell(
+  engagement: Engagement,
+  question: Question,
+  target: Target | null,
+  cell: Cell | null,
+): Refusal {
+  if (!target)
+    return refusal('no-cell', `the inventory of ${engagement.tenant} has no target "${question.target}"`);
+  const labels = selectorText(target.labels);
+  if (question.activity === null) {
+    return refusal('no-cell', `no service covers ${question.target} (${labels})`);
+  }
+  if (!cell) return refusal('no-cell', `the matrix has no activity "${question.activity}"`);
+  const wanted = selectorText({ ...cell.service.targets, ...cell.activity.when?.target });
+  return refusal('no-cell', `${cell.id} covers targets with ${wanted}; ${question.target} has ${labels}`);
+}
+
+export const activityNeeded = (question: Question, cells: readonly Cell[]): Refusal =>
+  refusal(
+    'activity-needed',
+    `several fit on ${question.target}, say which: ${cells.map(cell => cell.id).join(', ')}`,
+  );
+
+export const notResponsible = ({ asker, target }: Question, cells: readonly Cell[]): Refusal =>
+  refusal(
+    'not-responsible',
+    `${asker.handle} (${asker.party}) is in no R on ${target}: ${cells
+      .map(({ id, activity }) => `${id} has R ${activity.R.join(', ')}`)
+      .join('; ')}`,
+  );
+
+export const notGiven = (question: Question, cells: readonly Cell[]): Refusal =>
+  refusal(
+    'not-given',
+    `${asked(question)}; ${cells.map(cell => `${cell.id} gives ${givesText(cell)}`).join('; ')}`,
+  );
+
+export const notOffered = ({ target, protocol }: Question): Refusal =>
+  refusal('not-given', `the inventory has no ${protocol} address for ${target}`);
+
+export const outsideWindow = (engagement: Engagement, { at }: Question, { id, activity }: Cell): Refusal =>
+  refusal(
+    'outside-window',
+    `${id} is open when ${whenText(activity.when ?? {})}; it would start ${timeAt(at, engagement.matrix.timezone)}`,
+  );
+
+export const tooLong = ({ seconds }: Question, limit: string, source: string): Refusal =>
+  refusal('duration-too-long', `${formatDuration(seconds)} was asked; ${source} allows ${limit} at most`);
+
+export const ticketMissing = (source: string): Refusal =>
+  refusal('ticket-required', `${source} asks for a ticket`);
+
+export const nobodyLeft = (squad: string): Refusal =>
+  refusal('no-approver', `nobody of ${squad} is left who may answer`);
+
+export const tooFew = (coApprove: readonly string[]): Refusal =>
+  refusal('no-approver', `too few people: the approver and ${coApprove.join(', ')} must be different ones`);
+
+export const exceptionName = ({ name }: Exception): string => `exception "${name}"`;
+
+export const ruleText = ({ name, require }: Rule): string =>
+  `rule "${name}" requires ${Object.entries(require)
+    .map(([what, how]) => `${what}: ${how}`)
+    .join(', ')}`;
+
+/** The lines that decided a yes. */
+export function agreement(
+  engagement: Engagement,
+  question: Question,
+  terms: {
+    readonly cell: Cell;
+    readonly exception: Exception | null;
+    readonly rules: readonly Rule[];
+    readonly answer: string;
+    readonly coApprove: readonly string[];
+    readonly limit: string;
+    readonly limitSource: string;
+    readonly ticketFor: string | null;
+    readonly responsible: readonly string[];
+    readonly ladder: readonly Rung[];
+    readonly ends: number | null;
+  },
+): string[] {
+  const { cell, exception, answer, coApprove, ladder, ends } = terms;
+  const { activity, service } = cell;
+  const { asker, target, protocol, role, seconds, ticket } = question;
+  const name = activity.label ? `${cell.id} (${activity.label})` : cell.id;
+  const rungs = ladder.map(
+    ({ squad, people, after }) =>
+      `${squad === activity.A ? 'A' : 'A2'} ${squad} (${people.join(', ')}) ${after === '0s' ? 'at once' : `after ${after}`}`,
+  );
+  const answers =
+    answer === 'pre-approved'
+      ? `answer: pre-approved, by ${exception?.answer ? exceptionName(exception) : cell.id}`
+      : `${rungs.join(', ')} may answer`;
+  return [
+    `${name} covers ${target}: ${selectorText(service.targets)}`,
+    `R ${terms.responsible.join(', ')}: ${asker.handle} may ask`,
+    `gives ${protocol} ${role}`,
+    `for ${formatDuration(seconds)}: ${terms.limitSource} allows ${terms.limit}`,
+    ...(activity.when ? [`open now: ${whenText(activity.when)}`] : []),
+    ...(exception ? [`${exceptionName(exception)} applies: ${whenText(exception.when)}`] : []),
+    ...terms.rules.map(ruleText),
+    ...(terms.ticketFor && ticket ? [`ticket ${ticket}, asked for by ${terms.ticketFor}`] : []),
+    answers,
+    ...(coApprove.length > 0
+      ? [`co_approve: ${coApprove.join(', ')}, one person each besides the approver`]
+      : []),
+    ...(ends === null
+      ? []
+      : [`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`]),
+  ];
+}

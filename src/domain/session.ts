@@ -1,0 +1,30 @@
+import type { Protocol } from './request.ts';
+
+/** One channel through the gateway, from admission to its last byte. */
+export interface Session {
+  readonly id: string;
+  readonly grant: string;
+  readonly tenant: string;
+  readonly person: string;
+  readonly target: string;
+  readonly protocol: Protocol;
+  readonly role: string;
+  readonly kind: string;
+  readonly command: string | null;
+  readonly commandSalt: Buffer | null;
+  readonly address: string;
+  readonly gateway: string;
+  /** Relative to the recordings folder. */
+  readonly recording: string;
+  readonly startedAt: Date;
+  readonly deadline: Date;
+  readonly endedAt: Date | null;
+  readonly endReason: string | null;
+  readonly cutDelay: number | null;
+  readonly exitStatus: number | null;
+  readonly bytesIn: number | null;
+  readonly bytesOut: number | null;
+  readonly size: number | null;
+  readonly sha256: string | null;
+  readonly segments: number | null;
+}

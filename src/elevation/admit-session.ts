@@ -1,0 +1,202 @@
+import { cellsCovering, givesRole } from '../domain/cell.ts';
+import { formatDuration } from '../domain/duration.ts';
+import { type Grant, isLive } from '../domain/grant.ts';
+import { memberOf } from '../domain/membership.ts';
+import type { Person } from '../domain/person.ts';
+import { type Protocol, saltedHash } from '../domain/request.ts';
+import type { Session } from '../domain/session.ts';
+import { isInSquad } from '../domain/squad.ts';
+import type { Look, Outside, Step, TenantInForce } from './contract.ts';
+
+export interface Knock {
+  readonly tenant: string;
+  readonly target: string;
+  readonly role: string;
+  readonly protocol: Protocol;
+  readonly kind: string;
+  readonly command: string | null;
+  /** The person's address. */
+  readonly address: string;
+  /** As the client sent it. */
+  readonly username: string;
+  readonly gateway: string;
+  /** A sign-in older than this does not open sessions; seconds. */
+  readonly signInWithin: number;
+}
+
+export type Admitted =
+  | {
+      readonly admitted: true;
+      readonly session: Session;
+      readonly grant: Grant;
+      readonly address: string;
+      readonly hostKeys: readonly string[];
+      readonly recordInput: boolean;
+      readonly inForce: TenantInForce;
+    }
+  | { readonly admitted: false; readonly code: string; readonly lines: readonly string[] };
+
+/**
+ * Asks the grant, against the clock, for one session. Admission and refusal both stand in the log. Where several
+ * live grants fit, the one that lasts longest is used, so that overlapping grants do not cut each other.
+ */
+export async function admitSession(
+  look: Look,
+  outside: Outside,
+  person: Person,
+  knock: Knock,
+): Promise<Step<Admitted>> {
+  const refuse = (code: string, ...lines: string[]): Step<Admitted> => ({
+    result: { admitted: false, code, lines },
+    events: [
+      {
+        tenant: knock.tenant,
+        action: 'session.refused',
+        actor: `person:${person.id}`,
+        subject: `target:${knock.target}`,
+        data: { code, username: knock.username.slice(0, 200), address: knock.address },
+      },
+    ],
+  });
+  const inForce = await look.tenant(knock.tenant);
+  const member = inForce && memberOf(inForce.engagement, person);
+  if (!inForce || !member) return refuse('no-such-target', `There is no target "${knock.target}" for you.`);
+  const { engagement } = inForce;
+  const target = Object.hasOwn(engagement.targets.targets, knock.target)
+    ? engagement.targets.targets[knock.target]
+    : undefined;
+  const address = target?.[knock.protocol]?.address;
+  if (!address) {
+    return refuse('no-such-target', `${knock.target} cannot be reached by ${knock.protocol} here.`);
+  }
+  if (inForce.lockedOutAt !== null && member.party === 'msp') {
+    const name = engagement.matrix.parties.client.name;
+    return refuse(
+      'locked-out',
+      `${name} has shut out all sessions of its provider. Nothing opens until it lifts that.`,
+    );
+  }
+  const age = (outside.now.getTime() - person.signedInAt.getTime()) / 1000;
+  if (age > knock.signInWithin) {
+    return refuse(
+      'sign-in-needed',
+      `Your last sign-in is more than ${formatDuration(knock.signInWithin)} ago.`,
+      'Sign in in the browser, then connect again.',
+    );
+  }
+  const grants = await look.liveGrants(person.id, knock.tenant, knock.target, outside.now);
+  const grant = grants.find(
+    held => held.role === knock.role && held.protocol === knock.protocol && isLive(held, outside.now),
+  );
+  if (!grant) return refuse('no-grant', ...howToAsk(inForce, person, knock, grants));
+  const activity = activityOf(inForce, grant.cell);
+  if (activity && !activity.R.some(squad => isInSquad(engagement, squad, member))) {
+    return refuse('not-responsible', `You are no longer in a squad that is responsible for ${grant.cell}.`);
+  }
+  const hostKeys = await look.hostKeys(knock.tenant, knock.target);
+  const written = target.ssh?.host_key ?? [];
+  const pinned = [...hostKeys, ...(typeof written === 'string' ? [written] : written)];
+  if (knock.protocol === 'ssh' && pinned.length === 0) {
+    return refuse(
+      'host-key-unknown',
+      `No host key of ${knock.target} is pinned, so nobody can tell it from another machine.`,
+      `An owner pins it: sallyport targets enrol ${knock.target} --host-key "ssh-ed25519 AAAA…"`,
+    );
+  }
+  const commandSalt = knock.command === null ? null : outside.salt();
+  const session: Session = {
+    id: outside.id('s'),
+    grant: grant.id,
+    tenant: grant.tenant,
+    person: person.id,
+    target: grant.target,
+    protocol: knock.protocol,
+    role: grant.role,
+    kind: knock.kind,
+    command: knock.command,
+    commandSalt,
+    address: knock.address,
+    gateway: knock.gateway,
+    recording: '',
+    startedAt: outside.now,
+    deadline: grant.endsAt,
+    endedAt: null,
+    endReason: null,
+    cutDelay: null,
+    exitStatus: null,
+    bytesIn: null,
+    bytesOut: null,
+    size: null,
+    sha256: null,
+    segments: null,
+  };
+  const recording = `${grant.tenant}/${outside.now.toISOString().slice(0, 7).replace('-', '/')}/${session.id}.cast`;
+  const opened = { ...session, recording };
+  return {
+    result: {
+      admitted: true,
+      session: opened,
+      grant,
+      address,
+      hostKeys: pinned,
+      recordInput: activity?.record === 'input',
+      inForce,
+    },
+    changes: [{ insert: 'session', record: opened }],
+    events: [
+      {
+        tenant: grant.tenant,
+        action: 'session.admitted',
+        actor: `person:${person.id}`,
+        subject: opened.id,
+        data: {
+          grant: grant.id,
+          person: person.id,
+          target: grant.target,
+          protocol: opened.protocol,
+          role: grant.role,
+          kind: knock.kind,
+          command_hash: commandSalt && saltedHash(commandSalt, knock.command!),
+          address: knock.address,
+          deadline: opened.deadline.toISOString(),
+          recording,
+        },
+      },
+    ],
+  };
+}
+
+function activityOf({ engagement }: TenantInForce, cell: string) {
+  const [service, name] = cell.split('/') as [string, string];
+  return engagement.matrix.services[service]?.activities[name];
+}
+
+/** What is missing, and the exact command that asks for it, per cell that would fit. */
+function howToAsk(inForce: TenantInForce, person: Person, knock: Knock, held: readonly Grant[]): string[] {
+  const { engagement } = inForce;
+  const member = memberOf(engagement, person)!;
+  const where = `${knock.role}@${knock.target}`;
+  const others = held.map(grant => `${grant.role}@${grant.target}`);
+  const lines = [
+    `You hold no live grant for ${where}.`,
+    ...(others.length > 0 ? [`You do hold: ${[...new Set(others)].join(', ')}.`] : []),
+  ];
+  const fitting = cellsCovering(engagement, knock.target).filter(
+    cell => cell.activity.R.some(squad => isInSquad(engagement, squad, member)) && givesRole(cell, knock),
+  );
+  if (fitting.length === 0) {
+    return [...lines, `The matrix makes you responsible for nothing that gives ${knock.role} there.`];
+  }
+  return [
+    ...lines,
+    'Ask for it:',
+    ...fitting.map(({ id, activity }) =>
+      [
+        `  sallyport request ${knock.target}.${knock.tenant} --activity ${id} --${knock.protocol} ${knock.role}`,
+        `--for ${activity.for}`,
+        ...(activity.ticket === 'required' ? ['--ticket TICKET'] : []),
+        '--reason "WHY"',
+      ].join(' '),
+    ),
+  ];
+}

@@ -1,0 +1,119 @@
+import type { Approval } from '../domain/approval.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Engagement } from '../domain/decision.ts';
+import type { Grant } from '../domain/grant.ts';
+import type { Party } from '../domain/party.ts';
+import type { Person } from '../domain/person.ts';
+import type { AccessRequest } from '../domain/request.ts';
+import type { Session } from '../domain/session.ts';
+import type { MessageKind } from '../notifiers/contract.ts';
+
+/**
+ * What a step may see, inside the transaction that will carry it out. A record that a step may change is locked
+ * until the transaction ends: lock, look again, then change. Locks are taken in the order tenant, request, grant.
+ */
+export interface Look {
+  /** The version in force; held against a change of version or a lockout until the transaction ends. */
+  tenant(tenant: string): Promise<TenantInForce | null>;
+  /** The same, alone: for what shuts out or changes the version. */
+  tenantAlone(tenant: string): Promise<TenantInForce | null>;
+  /** Everybody who ever signed in at one of these issuers. */
+  peopleOf(issuers: readonly string[]): Promise<Person[]>;
+  person(id: string): Promise<Person | null>;
+  request(id: string): Promise<AccessRequest | null>;
+  /** Yes and no to this revision. */
+  approvals(request: string, revision: number): Promise<Approval[]>;
+  grant(id: string): Promise<Grant | null>;
+  /** Not ended and not past their end; locked. */
+  openGrants(tenant: string, party: Party, now: Date): Promise<Grant[]>;
+  /** Live grants of a person on a target for a role, the longest first. */
+  liveGrants(person: string, tenant: string, target: string, now: Date): Promise<Grant[]>;
+  session(id: string): Promise<Session | null>;
+  /** Sessions not yet ended of these grants. */
+  openSessions(grants: readonly string[]): Promise<Session[]>;
+  /** Pinned host keys, as `ssh-ed25519 AAAA…`. */
+  hostKeys(tenant: string, target: string): Promise<string[]>;
+}
+
+export interface TenantInForce {
+  readonly engagement: Engagement;
+  readonly lockedOutAt: Date | null;
+}
+
+/** The records that steps create and change. */
+export interface Records {
+  request: AccessRequest;
+  approval: Approval;
+  grant: Grant;
+  session: Session;
+  tenant: {
+    id: string;
+    lockedOutAt: Date | null;
+    lockedOutBy: string | null;
+    lockoutReason: string | null;
+    lockoutSalt: Buffer | null;
+  };
+}
+
+export type Change = {
+  [K in keyof Records]:
+    | { readonly insert: K; readonly record: Records[K] }
+    | { readonly update: K; readonly id: string; readonly set: Partial<Records[K]> };
+}[keyof Records];
+
+/** A message to people, before it is known which channels reach them. */
+export interface Letter {
+  readonly kind: MessageKind;
+  readonly tenant: string;
+  /** Handles of people and names of squads. */
+  readonly to: readonly string[];
+  /** Whose people these are, where `to` names no squad that says so. */
+  readonly party?: Party;
+  readonly title: string;
+  readonly lines: readonly { readonly label: string; readonly text: string }[];
+  /** A path of the broker's pages. */
+  readonly path: string | null;
+  /** When to deliver; null: at once. */
+  readonly dueAt: Date | null;
+  /** Deliver only while this request still waits. */
+  readonly whileWaiting: string | null;
+}
+
+/** What a step wants done. `commit` does all of it in one transaction, or nothing. */
+export interface Step<T> {
+  readonly result: T;
+  readonly changes?: readonly Change[];
+  readonly events?: readonly AuditEvent[];
+  readonly letters?: readonly Letter[];
+  /** Sessions that gateways must end before their deadline; told when, and only if, this is committed. */
+  readonly cuts?: Cut | undefined;
+}
+
+export interface Cut {
+  readonly sessions: readonly string[];
+  readonly reason: 'revoked' | 'locked-out' | 'terminated' | 'grant-ended';
+  /** One line for the person's terminal. */
+  readonly message: string;
+}
+
+/** The world outside a step: the clock and chance are passed in. */
+export interface Outside {
+  readonly now: Date;
+  /** A fresh id with this prefix, `req_k3v…`: 80 random bits in Crockford's base 32. */
+  id(prefix: string): string;
+  /** Fresh salt for words that may name people: 16 bytes. */
+  salt(): Buffer;
+}
+
+/** The answer is no, with a stable code; nothing was changed besides what the refusal itself records. */
+export class Refused extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    /** HTTP status that says the same. */
+    readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 = 403,
+    readonly detail: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,152 @@
+import type { RequestFacts } from '../domain/audit-event.ts';
+import { formatDuration, parseDuration } from '../domain/duration.ts';
+import type { Person } from '../domain/person.ts';
+import { type AccessRequest, digestOf, displayOf, saltedHash } from '../domain/request.ts';
+import { type Ask, type Assessment, assess } from './assess.ts';
+import type { Letter, Look, Outside, Step } from './contract.ts';
+import { openGrant } from './open-grant.ts';
+
+/** Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so. */
+export async function submitRequest(
+  look: Look,
+  outside: Outside,
+  asker: Person,
+  asked: Ask & { readonly tenant: string; readonly reason: string },
+): Promise<Step<AccessRequest>> {
+  const assessment = await assess(look, asked.tenant, asker, asked, outside.now);
+  const { decision, engagement, member } = assessment;
+  const waits = decision.decision === 'needs-approval';
+  const base: Omit<AccessRequest, 'display'> = {
+    id: outside.id('req'),
+    tenant: asked.tenant,
+    person: asker.id,
+    party: member.party,
+    target: asked.target,
+    activity: asked.activity,
+    protocol: asked.protocol,
+    role: asked.role,
+    seconds: asked.seconds,
+    reason: asked.reason,
+    reasonSalt: outside.salt(),
+    ticket: asked.ticket,
+    severity: asked.severity,
+    startsAt: asked.startsAt,
+    revision: 1,
+    decision,
+    state: decision.decision === 'refused' ? 'refused' : waits ? 'waiting' : 'approved',
+    createdAt: outside.now,
+    expiresAt: waits ? new Date(outside.now.getTime() + decision.answer_seconds * 1000) : null,
+    decidedAt: waits ? null : outside.now,
+  };
+  const display = displayOf(base, asker, engagement, decision);
+  const request: AccessRequest = { ...base, display };
+  const actor = `person:${asker.id}`;
+  if (decision.decision === 'refused') {
+    return {
+      result: request,
+      changes: [{ insert: 'request', record: request }],
+      events: [
+        {
+          tenant: request.tenant,
+          action: 'request.refused',
+          actor,
+          subject: request.id,
+          data: { ...factsOf(request), code: decision.code!, explanation: decision.explanation },
+        },
+      ],
+    };
+  }
+  const opened = waits ? null : openGrant(outside, request, asker, assessment, actor);
+  return {
+    result: request,
+    changes: [{ insert: 'request', record: request }, ...(opened?.changes ?? [])],
+    events: [
+      {
+        tenant: request.tenant,
+        action: 'request.submitted',
+        actor,
+        subject: request.id,
+        data: {
+          ...factsOf(request),
+          digest: digestOf(display),
+          answer: waits ? 'needs-approval' : 'pre-approved',
+          approvers: decision.approvers,
+          co_approve: decision.co_approve,
+          expires_at: request.expiresAt?.toISOString() ?? null,
+          explanation: decision.explanation,
+        },
+      },
+      ...(opened?.events ?? []),
+    ],
+    letters: waits ? lettersTo(request, asker, assessment) : (opened?.letters ?? []),
+  };
+}
+
+/** What the log keeps of a request: facts, and hashes of words. */
+export const factsOf = (request: AccessRequest): RequestFacts => ({
+  person: request.person,
+  party: request.party,
+  target: request.target,
+  cell: request.decision.cell,
+  protocol: request.protocol,
+  role: request.role,
+  seconds: request.seconds,
+  ticket: request.ticket,
+  severity: request.severity,
+  starts_at: request.startsAt?.toISOString() ?? null,
+  matrix: request.decision.matrix,
+  reason_hash: saltedHash(request.reasonSalt, request.reason),
+});
+
+/** One letter a rung, each due when its rung is; the consulted are told at once, the last rung's silence escalates. */
+export function lettersTo(
+  request: AccessRequest,
+  asker: Person,
+  { decision, engagement }: Assessment,
+): Letter[] {
+  const party = engagement.matrix.parties[request.party].name;
+  const base = {
+    tenant: request.tenant,
+    lines: linesOf(request, asker, party),
+    path: `/r/${request.id}`,
+    whileWaiting: request.id,
+  };
+  const title = `${asker.name} (${party}) asks for ${request.role} on ${request.target}`;
+  const dueAfter = (seconds: number) =>
+    seconds === 0 ? null : new Date(request.createdAt.getTime() + seconds * 1000);
+  const letters: Letter[] = decision.ladder.map(rung => ({
+    ...base,
+    kind: 'approval-asked',
+    to: [rung.squad, ...rung.people],
+    title,
+    dueAt: dueAfter(parseDuration(rung.after) ?? 0),
+  }));
+  if (decision.co_approve.length > 0) {
+    letters.push({
+      ...base,
+      kind: 'approval-asked',
+      to: decision.co_approve,
+      title: `${title}: your yes is needed too`,
+      dueAt: null,
+    });
+  }
+  if (decision.consulted.length > 0) {
+    letters.push({
+      ...base,
+      kind: 'consulted',
+      to: decision.consulted,
+      title: `${title}: you are consulted`,
+      dueAt: null,
+    });
+  }
+  return letters;
+}
+
+export const linesOf = (request: AccessRequest, asker: Person, party: string) => [
+  { label: 'Who', text: `${asker.name}, ${party}` },
+  { label: 'What', text: `${request.protocol} as ${request.role} on ${request.target}` },
+  { label: 'For', text: formatDuration(request.seconds) },
+  { label: 'Cell', text: request.decision.cell ?? 'none' },
+  { label: 'Why', text: request.reason },
+  ...(request.ticket ? [{ label: 'Ticket', text: request.ticket }] : []),
+];

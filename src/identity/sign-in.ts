@@ -1,0 +1,288 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { and, eq, gt, isNull, lt } from 'drizzle-orm';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import { partyOf } from '../domain/membership.ts';
+import type { Person } from '../domain/person.ts';
+import { type Clock, freshId } from '../store/commit.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import type { Engagements } from '../store/engagements.ts';
+import { appendEvents } from '../store/log.ts';
+import { bindings, people, signInAttempts, tokens, webSessions } from '../store/tables.ts';
+import { type IdentityProvider, SignInFailed, type VerifiedIdentity } from './contract.ts';
+
+const ATTEMPT_SECONDS = 600;
+const TOKEN_SECONDS = 12 * 3600;
+
+/** A browser's session, or a bearer token: who is asking, and when they last proved it. */
+export interface Credentials {
+  readonly person: Person;
+  readonly by: 'session' | 'token';
+  readonly authenticatedAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface SignIns {
+  /** One address segment an issuer: its callback path differs from every other's (RFC 9700, section 4.4). */
+  providers: ReadonlyMap<string, IdentityProvider>;
+  begin(
+    key: string,
+    options: { returnTo: string; maxAge: number | null },
+  ): Promise<{ url: URL; browser: string }>;
+  complete(
+    key: string,
+    callback: URL,
+    browser: string,
+  ): Promise<{ token: string; person: Person; returnTo: string }>;
+  session(token: string): Promise<Credentials | null>;
+  bearer(token: string): Promise<Credentials | null>;
+  signOut(token: string): Promise<void>;
+  issueToken(
+    credentials: Credentials,
+    label: string,
+  ): Promise<{ id: string; token: string; expiresAt: Date }>;
+  revokeToken(person: Person, id: string): Promise<boolean>;
+  /** Deletes what is past its time. */
+  sweep(): Promise<void>;
+}
+
+/** The name of an issuer in addresses. */
+export const issuerKey = (issuer: string): string =>
+  createHash('sha256').update(issuer).digest('hex').slice(0, 12);
+
+const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
+const secretToken = (): string => randomBytes(32).toString('base64url');
+
+export function openSignIns(parts: {
+  database: Database;
+  engagements: Engagements;
+  providers: readonly IdentityProvider[];
+  clock: Clock;
+  url: URL;
+  limits: { idle: number; absolute: number };
+}): SignIns {
+  const { database, engagements, clock, url, limits } = parts;
+  const providers = new Map(parts.providers.map(provider => [issuerKey(provider.issuer), provider]));
+  const db = database.drizzle;
+  const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
+
+  const eventsFor = async (person: Person, event: (tenant: string) => AuditEvent): Promise<AuditEvent[]> =>
+    (await engagements.all())
+      .filter(({ engagement }) => partyOf(engagement, person))
+      .map(({ tenant }) => event(tenant));
+
+  const personByToken = async (id: string) =>
+    (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
+
+  return {
+    providers,
+    async begin(key, { returnTo, maxAge }) {
+      const provider = providers.get(key);
+      if (!provider) throw new SignInFailed('state-unknown', 'There is no such identity provider here.');
+      const redirect = new URL(`/signin/${key}/callback`, url);
+      const { url: leaveTo, pending } = await provider.begin({ redirect, maxAge });
+      const browser = secretToken();
+      await db.insert(signInAttempts).values({
+        state: hash(pending.state),
+        issuer: provider.issuer,
+        browser: hash(browser),
+        nonce: pending.nonce,
+        verifier: pending.verifier,
+        maxAge,
+        returnTo,
+        expiresAt: later(ATTEMPT_SECONDS),
+      });
+      return { url: leaveTo, browser };
+    },
+
+    async complete(key, callback, browser) {
+      const provider = providers.get(key);
+      const state = callback.searchParams.get('state') ?? '';
+      // Deleted before anything is looked at: a state serves once, whatever comes of it.
+      const [attempt] = await db
+        .delete(signInAttempts)
+        .where(and(eq(signInAttempts.state, hash(state)), eq(signInAttempts.browser, hash(browser))))
+        .returning();
+      if (!provider || !attempt || attempt.issuer !== provider.issuer || attempt.expiresAt <= clock.now()) {
+        throw new SignInFailed('state-unknown', 'This sign-in is not known here any more; begin again.');
+      }
+      const { nonce, verifier, maxAge } = attempt;
+      const identity = await provider.complete(callback, { state, nonce, verifier, maxAge });
+      const token = secretToken();
+      const person = await db.transaction(async tx => {
+        const { person, events } = await remember(tx, identity, clock.now(), eventsFor);
+        await tx.insert(webSessions).values({
+          id: hash(token),
+          person: person.id,
+          idToken: identity.idToken,
+          authenticatedAt: identity.authenticatedAt,
+          createdAt: clock.now(),
+          seenAt: clock.now(),
+          expiresAt: later(limits.absolute),
+        });
+        await appendEvents(tx, events);
+        return person;
+      });
+      return { token, person, returnTo: attempt.returnTo };
+    },
+
+    async session(token) {
+      const now = clock.now();
+      const [row] = await db
+        .select()
+        .from(webSessions)
+        .where(eq(webSessions.id, hash(token)));
+      const idleSince = row ? (now.getTime() - row.seenAt.getTime()) / 1000 : 0;
+      if (!row || row.expiresAt <= now || idleSince > limits.idle) return null;
+      // A write a minute is enough to tell idle from busy.
+      if (idleSince > 60) await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
+      const person = await personByToken(row.person);
+      return (
+        person && { person, by: 'session', authenticatedAt: row.authenticatedAt, expiresAt: row.expiresAt }
+      );
+    },
+
+    async bearer(token) {
+      const [row] = await db
+        .select()
+        .from(tokens)
+        .where(
+          and(eq(tokens.hash, hash(token)), isNull(tokens.revokedAt), gt(tokens.expiresAt, clock.now())),
+        );
+      const person = row && (await personByToken(row.person));
+      return person
+        ? { person, by: 'token', authenticatedAt: person.authenticatedAt, expiresAt: row.expiresAt }
+        : null;
+    },
+
+    async signOut(token) {
+      await db.transaction(async tx => {
+        const [row] = await tx
+          .delete(webSessions)
+          .where(eq(webSessions.id, hash(token)))
+          .returning();
+        const person = row && (await personByToken(row.person));
+        if (!person) return;
+        const signedOut = (tenant: string): AuditEvent => ({
+          tenant,
+          action: 'person.signed-out',
+          actor: `person:${person.id}`,
+          subject: person.id,
+          data: {},
+        });
+        await appendEvents(tx, await eventsFor(person, signedOut));
+      });
+    },
+
+    async issueToken({ person, expiresAt: sessionEnd }, label) {
+      const token = `sp_${secretToken()}`;
+      const id = freshId('tok');
+      // Never longer than the sign-in that it stands for.
+      const expiresAt = new Date(Math.min(later(TOKEN_SECONDS).getTime(), sessionEnd.getTime()));
+      await db.transaction(async tx => {
+        await tx
+          .insert(tokens)
+          .values({ id, hash: hash(token), person: person.id, label, createdAt: clock.now(), expiresAt });
+        const issued = (tenant: string): AuditEvent => ({
+          tenant,
+          action: 'token.issued',
+          actor: `person:${person.id}`,
+          subject: person.id,
+          data: { token: id, expires_at: expiresAt.toISOString() },
+        });
+        await appendEvents(tx, await eventsFor(person, issued));
+      });
+      return { id, token, expiresAt };
+    },
+
+    async revokeToken(person, id) {
+      return db.transaction(async tx => {
+        const [row] = await tx
+          .update(tokens)
+          .set({ revokedAt: clock.now() })
+          .where(and(eq(tokens.id, id), eq(tokens.person, person.id), isNull(tokens.revokedAt)))
+          .returning();
+        if (!row) return false;
+        const revoked = (tenant: string): AuditEvent => ({
+          tenant,
+          action: 'token.revoked',
+          actor: `person:${person.id}`,
+          subject: person.id,
+          data: { token: id },
+        });
+        await appendEvents(tx, await eventsFor(person, revoked));
+        return true;
+      });
+    },
+
+    async sweep() {
+      await db.delete(signInAttempts).where(lt(signInAttempts.expiresAt, clock.now()));
+      await db.delete(webSessions).where(lt(webSessions.expiresAt, clock.now()));
+    },
+  };
+}
+
+/** The person as this sign-in shows them. Who they are is issuer and subject; all else may change under it. */
+async function remember(
+  tx: Transaction,
+  identity: VerifiedIdentity,
+  now: Date,
+  eventsFor: (person: Person, event: (tenant: string) => AuditEvent) => Promise<AuditEvent[]>,
+): Promise<{ person: Person; events: AuditEvent[] }> {
+  const { issuer, subject } = identity;
+  const shown = {
+    name: identity.name,
+    email: identity.email,
+    groups: [...identity.groups],
+    claims: { ...identity.claims },
+    authenticatedAt: identity.authenticatedAt,
+    signedInAt: now,
+  };
+  const [row] = await tx
+    .insert(people)
+    .values({ id: freshId('p'), issuer, subject, boundEmail: null, ...shown })
+    .onConflictDoUpdate({ target: [people.issuer, people.subject], set: shown })
+    .returning();
+  const email = identity.emailVerified ? (identity.email?.toLowerCase() ?? null) : null;
+  let newlyBound = false;
+  let boundEmail: string | null = null;
+  if (email !== null) {
+    const inserted = await tx
+      .insert(bindings)
+      .values({ issuer, email, person: row!.id, at: now })
+      .onConflictDoNothing()
+      .returning();
+    newlyBound = inserted.length > 0;
+    const [binding] = await tx
+      .select()
+      .from(bindings)
+      .where(and(eq(bindings.issuer, issuer), eq(bindings.email, email)));
+    boundEmail = binding!.person === row!.id ? email : null;
+  }
+  const [current] = await tx.update(people).set({ boundEmail }).where(eq(people.id, row!.id)).returning();
+  const person: Person = current!;
+  const actor = `person:${person.id}`;
+  const events = await eventsFor(person, tenant => ({
+    tenant,
+    action: 'person.signed-in',
+    actor,
+    subject: person.id,
+    data: {
+      name: person.name,
+      email: person.email,
+      issuer,
+      subject,
+      groups: [...person.groups],
+      authenticated_at: person.authenticatedAt.toISOString(),
+    },
+  }));
+  const bound = newlyBound
+    ? await eventsFor(person, tenant => ({
+        tenant,
+        action: 'person.bound',
+        actor,
+        subject: person.id,
+        data: { email: email!, issuer, subject },
+      }))
+    : [];
+  return { person, events: [...events, ...bound] };
+}

@@ -1,0 +1,313 @@
+import { randomBytes } from 'node:crypto';
+import { access, constants, mkdir, readdir, readFile, statfs } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { type Logger, pino } from 'pino';
+import { createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
+import type { Application } from './api/application.ts';
+import { openGatewayDoor } from './api/gateway-door.ts';
+import { buildServer } from './api/server.ts';
+import { type LogKey, openLogKey } from './audit/log-keys.ts';
+import type { Configuration } from './configuration.ts';
+import { ConfigurationError } from './configuration.ts';
+import { credentialKinds } from './credentials/kinds.ts';
+import { openKeyring } from './credentials/seal.ts';
+import type { Engagement } from './domain/decision.ts';
+import { identityKinds } from './identity/kinds.ts';
+import { openSignIns } from './identity/sign-in.ts';
+import { problemText } from './matrices/problem.ts';
+import { engagementOf, readEngagement } from './matrices/read.ts';
+import { notifierKinds, openNotifier } from './notifiers/kinds.ts';
+import { closeBrokenOff } from './schedule/broken-off.ts';
+import { takeCheckpoint } from './schedule/checkpoints.ts';
+import { expireDue } from './schedule/expiry.ts';
+import { startLoop } from './schedule/loop.ts';
+import { deliverDue } from './schedule/outbox.ts';
+import { openChannels, routeAmong } from './schedule/routing.ts';
+import { openAuthorities } from './store/authorities.ts';
+import { type Clock, committer } from './store/commit.ts';
+import { openDatabase } from './store/database.ts';
+import { openEngagements } from './store/engagements.ts';
+import { announceLogKey } from './store/log.ts';
+import { makeFileOnce } from './store/make-file-once.ts';
+import { mountPages } from './web/pages.tsx';
+import { renderProblem } from './web/problem.tsx';
+
+/** A broker that serves: both planes in one process. */
+export interface Broker {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly ssh: { readonly host: string; readonly port: number; readonly hostKey: string };
+  readonly application: Application;
+  /** What stopped a folder of the policies from coming into force; empty when all did. */
+  readonly problems: readonly string[];
+  /** Reads the policies again; what is wrong leaves the version in force untouched. */
+  reload(): Promise<readonly string[]>;
+  /** Stops taking work, ends sessions with a word, and closes the database last. */
+  stop(): Promise<void>;
+}
+
+export interface Adjustments {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
+  readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
+}
+
+const CHECKPOINT_MS = 60_000;
+/** Below this nothing new is begun: a session could not be recorded to its end. */
+const MIN_FREE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Assembles and starts everything. The only place that knows all parts.
+ *
+ * @throws ConfigurationError, DataInUse, EmbeddedPostgresError; nothing is left running then
+ */
+export async function startBroker(configuration: Configuration, adjust: Adjustments = {}): Promise<Broker> {
+  const logger = adjust.logger ?? pino({ level: configuration.logLevel, base: null }, pino.destination(2));
+  const clock: Clock = adjust.clock ?? { now: () => new Date() };
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) {
+      await end().catch(error => logger.error({ err: error }, 'a part did not stop cleanly'));
+    }
+  };
+  try {
+    return await assemble(configuration, adjust, logger, clock, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(
+  configuration: Configuration,
+  adjust: Adjustments,
+  logger: Logger,
+  clock: Clock,
+  stops: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+): Promise<Broker> {
+  const { data, url, instance } = configuration;
+  const keys = join(data, 'keys');
+  const recordings = join(data, 'recordings');
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await mkdir(recordings, { recursive: true, mode: 0o700 });
+  await mkdir(keys, { recursive: true, mode: 0o700 });
+  const channels = openChannels(configuration.channels, channel => ({
+    notifier: openNotifier(channel, () => clock.now()),
+    secrets: notifierKinds[channel.kind]!.secrets,
+  }));
+  const keyring = await openKeyring({ key: configuration.key, file: join(keys, 'sealing.key') });
+  const database = await openDatabase(configuration, logger);
+  stops.push(() => database.close());
+
+  const engagements = openEngagements(database, source => {
+    const { matrix, targets } = JSON.parse(source) as Pick<Engagement, 'matrix' | 'targets'>;
+    return engagementOf(matrix, targets);
+  });
+  const commit = committer(database, { clock, engagements, route: routeAmong(configuration.channels), url });
+  const authorities = openAuthorities(
+    database,
+    keyring,
+    protocol => credentialKinds[protocol as keyof typeof credentialKinds].createAuthority(),
+    clock,
+  );
+  const logKeys = new Map<string, Promise<LogKey>>();
+  const logKey = (tenant: string) => {
+    const known = logKeys.get(tenant) ?? openLogKey(keys, keyring, { instance, tenant });
+    logKeys.set(tenant, known);
+    return known;
+  };
+
+  const reload = () => loadPolicies(configuration.policies, engagements, clock, logger);
+  const problems = await reload();
+  for (const { tenant } of await engagements.all()) {
+    await authorities.publicKey(tenant, 'ssh');
+    await announceLogKey(database, tenant, (await logKey(tenant)).vkey);
+  }
+
+  const signIns = openSignIns({
+    database,
+    engagements,
+    providers: configuration.clients.map(client => identityKinds.oidc(client)),
+    clock,
+    url,
+    limits: configuration.signIn,
+  });
+
+  const gatewayName = 'local';
+  await closeBrokenOff({ database, commit, recordings, gateway: gatewayName, clock, logger });
+  const door = await openGatewayDoor({
+    database,
+    commit,
+    engagements,
+    authorities,
+    sign: (authority, order) =>
+      credentialKinds.ssh.issue(authority, {
+        publicKey: order.publicKey,
+        serial: randomBytes(8).readBigUInt64BE() >> 1n,
+        keyId: `${order.session} ${order.person}`,
+        target: order.target,
+        tenant: order.tenant,
+        login: order.role,
+        sourceAddresses: [order.sourceAddress],
+        pty: order.pty,
+        now: order.now,
+        grantEndsAt: order.grantEndsAt,
+      }),
+    clock,
+    url,
+    gateway: gatewayName,
+    signInWithin: configuration.signIn.gateway,
+    onError: (error, doing) => logger.error({ err: error }, doing),
+  });
+  stops.push(() => door.close());
+  await makeFileOnce(join(keys, 'gateway-host.sealed'), () =>
+    keyring.seal(Buffer.from(createHostKey()), 'gateway/host'),
+  );
+  const hostKey = keyring
+    .unseal((await readFile(join(keys, 'gateway-host.sealed'), 'utf8')).trim(), 'gateway/host')
+    .toString();
+  const gateway = await startGateway(
+    {
+      listen: configuration.ssh,
+      recordings,
+      hostKey,
+      logger,
+      ...(adjust.generateSessionKey ? { generateSessionKey: adjust.generateSessionKey } : {}),
+    },
+    door,
+  );
+  stops.push(() => gateway.close());
+
+  const application: Application = {
+    instance,
+    url,
+    gateway: { host: gatewayHost(configuration), port: gateway.port, hostKey: () => gateway.hostKeyLine },
+    recordings,
+    database,
+    commit,
+    engagements,
+    authorities,
+    signIns,
+    clock,
+    logger,
+    logKey,
+    checkpoint: async tenant => takeCheckpoint(database, await logKey(tenant), { tenant }, clock),
+    ailments: () => ailmentsOf({ ping: () => database.ping(), recordings }),
+  };
+
+  const cancelled = new AbortController();
+  const failed = (doing: string) => (error: unknown) => logger.error({ err: error }, doing);
+  const outbox = startLoop(
+    5000,
+    async () => {
+      while (
+        (await deliverDue(database, channels, clock, cancelled.signal)) > 0 &&
+        !cancelled.signal.aborted
+      );
+    },
+    failed('delivering messages'),
+  );
+  const { unlisten } = await database.listener.listen('sallyport_outbox', () => outbox.wake());
+  const expiry = startLoop(
+    1000,
+    () => expireDue(database, commit, clock),
+    failed('writing down what expired'),
+  );
+  const checkpoints = startLoop(
+    CHECKPOINT_MS,
+    async () => {
+      for (const { tenant } of await engagements.all()) await application.checkpoint(tenant);
+      await signIns.sweep();
+    },
+    failed('signing checkpoints'),
+  );
+  stops.push(async () => {
+    cancelled.abort();
+    await unlisten();
+    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop()]);
+  });
+
+  const http = await listen(
+    buildServer(application, { mount: mountPages, problem: renderProblem }),
+    configuration.http,
+  );
+  stops.push(http.close);
+  return {
+    http: http.address,
+    ssh: { host: configuration.ssh.host, port: gateway.port, hostKey: gateway.hostKeyLine },
+    application,
+    problems,
+    reload,
+    stop,
+  };
+}
+
+/** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
+const gatewayHost = ({ url, ssh }: Configuration): string =>
+  ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
+
+async function loadPolicies(
+  folder: string,
+  engagements: ReturnType<typeof openEngagements>,
+  clock: Clock,
+  logger: Logger,
+): Promise<string[]> {
+  const names = await readdir(folder, { withFileTypes: true }).catch(error => {
+    throw new ConfigurationError(
+      `SALLYPORT_POLICIES: cannot read ${folder}: ${(error as NodeJS.ErrnoException).code}`,
+    );
+  });
+  const problems: string[] = [];
+  for (const entry of names.filter(name => name.isDirectory() && !name.name.startsWith('.'))) {
+    const read = readEngagement(join(folder, entry.name));
+    if (read.ok) {
+      const changed = await engagements.putInForce(
+        { engagement: read.engagement, source: JSON.stringify(sourceOf(read.engagement)) },
+        clock.now(),
+      );
+      if (changed)
+        logger.info({ tenant: entry.name, digest: read.engagement.digest }, 'a matrix version is in force');
+      continue;
+    }
+    for (const problem of read.problems) {
+      problems.push(problemText(problem));
+      logger.error({ tenant: entry.name }, problemText(problem));
+    }
+  }
+  return problems;
+}
+
+/** What a version is stored as: its two documents, as parsed. */
+const sourceOf = ({ matrix, targets }: Engagement) => ({ matrix, targets });
+
+async function ailmentsOf(parts: { ping: () => Promise<void>; recordings: string }): Promise<string[]> {
+  const ailments: string[] = [];
+  await parts.ping().catch(() => ailments.push('the database does not answer'));
+  await access(parts.recordings, constants.W_OK).catch(() => ailments.push('recordings cannot be written'));
+  const disk = await statfs(parts.recordings).catch(() => null);
+  if (disk && disk.bavail * disk.bsize < MIN_FREE_BYTES) ailments.push('the disk is full');
+  return ailments;
+}
+
+function listen(
+  server: ReturnType<typeof buildServer>,
+  { host, port }: { host: string; port: number },
+): Promise<{ address: { host: string; port: number }; close: () => Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const listening = serve({ fetch: server.fetch, hostname: host, port }, (info: AddressInfo) => {
+      listening.off('error', reject);
+      resolve({
+        address: { host, port: info.port },
+        close: () =>
+          new Promise(done => {
+            listening.close(() => done());
+            if ('closeAllConnections' in listening) listening.closeAllConnections();
+          }),
+      });
+    });
+    listening.once('error', reject);
+  });
+}

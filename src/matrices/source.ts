@@ -1,0 +1,230 @@
+import { readFileSync, statSync } from 'node:fs';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { z } from 'zod';
+import type { Place, Problem } from './problem.ts';
+import { nearestOf } from './problem.ts';
+import { KNOWN_KEYS } from './schema.ts';
+
+/** A larger matrix than anybody would read; it bounds what a hostile file costs. */
+export const LARGEST_FILE = 1_048_576;
+
+/** A few aliases save typing; many are an attack on memory. */
+const MOST_ALIASES = 100;
+
+/** Names with a meaning of their own to JavaScript objects. Nobody needs them, so nothing here may carry them. */
+const RESERVED: readonly unknown[] = ['__proto__', 'constructor', 'prototype'];
+
+export type Path = readonly PropertyKey[];
+
+/** One parsed file: its value, and where in the text each part of it stands. */
+export interface Source {
+  readonly file: string;
+  /** As YAML 1.2 core reads it; nothing filled in. */
+  readonly value: unknown;
+  /** Where the value at a path stands; for a path that is not there, the deepest part that is. */
+  readonly where: (path: Path) => Place;
+  /** Where the key that ends a path stands. */
+  readonly whereKey: (path: Path) => Place;
+}
+
+/** Reads and parses one file. `source` is `null` when the text is no YAML that could be looked at further. */
+export function openSource(file: string): { source: Source | null; problems: Problem[] } {
+  const fail = (message: string, expected: string | null = null) => ({
+    source: null,
+    problems: [{ file, line: 1, column: 1, message, expected, nearest: null }],
+  });
+  let bytes: Buffer;
+  try {
+    const { size } = statSync(file);
+    if (size > LARGEST_FILE) return fail(`the file has ${size} bytes`, `at most ${LARGEST_FILE}`);
+    bytes = readFileSync(file);
+  } catch (error) {
+    return fail(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, 'a readable file');
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return fail('is not UTF-8', 'UTF-8 text');
+  }
+  try {
+    return parseSource(file, text);
+  } catch (error) {
+    if (error instanceof RangeError) return fail('is nested too deeply');
+    throw error;
+  }
+}
+
+/** @throws RangeError on text nested deeper than the stack allows */
+export function parseSource(file: string, text: string): { source: Source | null; problems: Problem[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+    lineCounter: lines,
+  });
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problems: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
+    ...at(pos[0]),
+    message:
+      code === 'DUPLICATE_KEY' ? `${keyAt(text, pos[0])} stands here a second time` : firstLine(message),
+    expected: code === 'DUPLICATE_KEY' ? 'each key once' : null,
+    nearest: null,
+  }));
+  visit(document, {
+    Pair(_, { key }) {
+      if (isScalar(key) && RESERVED.includes(key.value)) {
+        problems.push({
+          ...at(key.range?.[0] ?? 0),
+          message: `the name "${String(key.value)}" is reserved`,
+          expected: 'another name',
+          nearest: null,
+        });
+      }
+    },
+  });
+  // After an error of syntax the rest of the text may mean anything; a key that comes twice confuses nothing else.
+  const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
+  if (!readable) return { source: null, problems };
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MOST_ALIASES });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const message = 'aliases expand to too much';
+    return {
+      source: null,
+      problems: [...problems, { ...at(0), message, expected: 'few aliases', nearest: null }],
+    };
+  }
+  const source = {
+    file,
+    value,
+    where: (path: Path) => at(offsetOf(document, path, false)),
+    whereKey: (path: Path) => at(offsetOf(document, path, true)),
+  };
+  return { source, problems };
+}
+
+const firstLine = (message: string): string => (message.split('\n')[0] ?? '').slice(0, 200);
+
+function keyAt(text: string, offset: number): string {
+  const key = /^(?:"[^"\n]*"|'[^'\n]*'|[^:\s]+)/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
+  return `"${key.replaceAll(/["']/g, '')}"`;
+}
+
+function offsetOf(document: Document, path: Path, wantsKey: boolean): number {
+  const resolved = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [depth, step] of path.entries()) {
+    const inside = resolved(node);
+    if (isMap(inside)) {
+      const pair = inside.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
+      if (!pair) return offset;
+      const key = startOf(pair.key) ?? offset;
+      if (wantsKey && depth === path.length - 1) return key;
+      node = pair.value;
+      // What is left out (`A:`) has no place of its own, so its key stands for it.
+      offset = isScalar(node) && node.value === null && !node.source ? key : (startOf(node) ?? key);
+      // A block's own start is its first key, so its own key says better where it is.
+      if (isMap(node) && !node.flow) offset = key;
+    } else if (isSeq(inside)) {
+      node = inside.items[Number(step)];
+      if (node === undefined) return offset;
+      offset = startOf(node) ?? offset;
+    } else {
+      return offset;
+    }
+  }
+  return offset;
+}
+
+const startOf = (node: unknown): number | null => (isNode(node) ? ((node as Node).range?.[0] ?? null) : null);
+
+/** The problems of a file whose shape is not the schema's. */
+export function shapeProblems(source: Source, schema: z.ZodType): Problem[] {
+  const result = schema.safeParse(source.value);
+  return result.success ? [] : result.error.issues.flatMap(issue => problemsOf(source, issue));
+}
+
+function problemsOf(source: Source, issue: z.core.$ZodIssue): Problem[] {
+  const { path } = issue;
+  const key = path.at(-1);
+  const name =
+    typeof key === 'number' ? `item ${key + 1} of ${String(path.at(-2))}` : `"${String(key ?? 'the file')}"`;
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.startsWith(KNOWN_KEYS)
+      ? issue.message.slice(KNOWN_KEYS.length).split(',')
+      : [];
+    return issue.keys.map(unknown => ({
+      ...source.whereKey([...path, unknown]),
+      message: `unknown key "${unknown}"`,
+      expected: known.length > 0 ? `one of ${known.join(', ')}` : null,
+      nearest: nearestOf(unknown, known),
+    }));
+  }
+  const expected = expectedBy(issue);
+  if (issue.code === 'invalid_key') {
+    return [{ ...source.whereKey(path), message: `${name} is no name`, expected, nearest: null }];
+  }
+  const value = valueAt(source.value, path);
+  const missing = value === undefined;
+  const choices = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  return [
+    {
+      ...source.where(path),
+      message: missing ? `${name} is missing` : `${name} is ${described(value)}`,
+      expected,
+      nearest: typeof value === 'string' ? nearestOf(value, choices) : null,
+    },
+  ];
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'keys and values',
+  record: 'keys and values',
+  array: 'a list',
+};
+
+function expectedBy(issue: z.core.$ZodIssue): string | null {
+  const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
+  const kind = /^Invalid input: expected (\w+)/.exec(message)?.[1];
+  if (kind) return KINDS[kind] ?? kind;
+  return message.startsWith('expected ') ? message.slice('expected '.length) : message;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  let found = value;
+  for (const step of path) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined;
+    found = (found as Record<PropertyKey, unknown>)[step];
+  }
+  return found;
+}
+
+function described(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a block of keys';
+  if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Change, Letter, Look, Outside, Step } from '../elevation/contract.ts';
+import type { Message } from '../notifiers/contract.ts';
+import type { Database, Transaction } from './database.ts';
+import { appendEvents } from './log.ts';
+import { type EngagementCache, lookIn } from './look.ts';
+import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
+
+/** Which channels of the installation reach these people and squads. */
+export type Route = (letter: Letter) => readonly string[];
+
+/**
+ * Carries out one step: what it looks at, what it changes, the log entries and the messages are one transaction.
+ * Nothing outside the database happens inside it; messages lie in the outbox and cuts are notified at commit.
+ */
+export type Commit = <T>(step: (look: Look, outside: Outside) => Promise<Step<T>>) => Promise<T>;
+
+export interface Clock {
+  now(): Date;
+}
+
+export function committer(
+  database: Database,
+  surroundings: { clock: Clock; engagements: EngagementCache; route: Route; url: URL },
+): Commit {
+  return step =>
+    database.drizzle.transaction(async tx => {
+      const outside: Outside = { now: surroundings.clock.now(), id: freshId, salt: () => randomBytes(16) };
+      const { result, changes, events, letters, cuts } = await step(
+        lookIn(tx, surroundings.engagements),
+        outside,
+      );
+      for (const change of changes ?? []) await carryOut(tx, change);
+      await post(tx, letters ?? [], surroundings, outside.now);
+      if (cuts) await announceCuts(tx, cuts);
+      // Last, since it holds the chain's head until the commit.
+      await appendEvents(tx, events ?? []);
+      return result;
+    });
+}
+
+/** 80 random bits in Crockford's base 32, lower case: unguessable enough to name, short enough to read out. */
+export function freshId(prefix: string): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  return `${prefix}_${Array.from(randomBytes(16), byte => alphabet[byte & 31]).join('')}`;
+}
+
+/** The same, outside a step: for the few writes that belong to signing in rather than to an elevation. */
+export const writeEvents = (tx: Transaction, events: readonly AuditEvent[]) => appendEvents(tx, events);
+
+async function carryOut(tx: Transaction, change: Change): Promise<void> {
+  if ('insert' in change) {
+    switch (change.insert) {
+      case 'request':
+        await tx.insert(requests).values(change.record);
+        return;
+      case 'approval':
+        await tx.insert(approvals).values(change.record);
+        return;
+      case 'grant':
+        await tx.insert(grants).values(change.record);
+        return;
+      case 'session':
+        await tx.insert(sessions).values(change.record);
+        return;
+      case 'tenant':
+        throw new Error('a tenant comes into being by its matrix');
+    }
+  }
+  switch (change.update) {
+    case 'request':
+      await tx.update(requests).set(change.set).where(eq(requests.id, change.id));
+      return;
+    case 'grant':
+      await tx.update(grants).set(change.set).where(eq(grants.id, change.id));
+      return;
+    case 'session':
+      await tx.update(sessions).set(change.set).where(eq(sessions.id, change.id));
+      return;
+    case 'tenant':
+      await tx.update(tenants).set(change.set).where(eq(tenants.id, change.id));
+      return;
+    case 'approval':
+      throw new Error('an answer is never changed');
+  }
+}
+
+async function post(
+  tx: Transaction,
+  letters: readonly Letter[],
+  { route, url }: { route: Route; url: URL },
+  now: Date,
+): Promise<void> {
+  const rows = letters.flatMap(letter =>
+    route(letter).map(channel => {
+      const id = freshId('msg');
+      const message: Message = {
+        id,
+        kind: letter.kind,
+        tenant: letter.tenant,
+        to: [...letter.to],
+        title: letter.title,
+        lines: [...letter.lines],
+        url: letter.path === null ? null : new URL(letter.path, url).href,
+        at: now.toISOString(),
+      };
+      const { tenant, whileWaiting } = letter;
+      const about = /^\/r\/(req_\w+)$/.exec(letter.path ?? '')?.[1] ?? null;
+      return { id, tenant, channel, message, whileWaiting, about, dueAt: letter.dueAt ?? now };
+    }),
+  );
+  if (rows.length === 0) return;
+  await tx.insert(outbox).values(rows);
+  await tx.execute(sql`select pg_notify('sallyport_outbox', '')`);
+}
+
+async function announceCuts(tx: Transaction, cuts: NonNullable<Step<unknown>['cuts']>): Promise<void> {
+  // A notification holds less than 8,000 bytes (PostgreSQL, NOTIFY).
+  for (let i = 0; i < cuts.sessions.length; i += 100) {
+    const part = { ...cuts, sessions: cuts.sessions.slice(i, i + 100) };
+    await tx.execute(sql`select pg_notify('sallyport_cut', ${JSON.stringify(part)})`);
+  }
+}

@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import * as tables from './tables.ts';
+
+export type Drizzle = PostgresJsDatabase<typeof tables>;
+export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
+
+export interface Database {
+  readonly drizzle: Drizzle;
+  /** A client of its own for LISTEN: drizzle changes how its client reads dates. */
+  readonly listener: postgres.Sql;
+  /** Whether it answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const MIGRATIONS = join(fileURLToPath(new URL('../../', import.meta.url)), 'drizzle');
+const APPLICATION_ROLE = 'sallyport_app';
+/** Any number: what starts together must agree on it. */
+const MIGRATION_LOCK = 7_205_517;
+
+/** What the program's role may do besides reading. The log's tables are missing on purpose: `append_log` alone. */
+const WRITABLE: Readonly<Record<string, string>> = {
+  tenant: 'insert, update',
+  matrix_version: 'insert',
+  person: 'insert, update',
+  email_binding: 'insert',
+  sign_in_attempt: 'insert, delete',
+  web_session: 'insert, update, delete',
+  token: 'insert, update',
+  ssh_key: 'insert, delete',
+  ssh_sign_in: 'insert, update, delete',
+  certificate_authority: 'insert',
+  host_key: 'insert, delete',
+  request: 'insert, update',
+  approval: 'insert',
+  access_grant: 'insert, update',
+  session: 'insert, update',
+  outbox: 'insert, update',
+  checkpoint: 'insert',
+};
+
+/**
+ * Opens PostgreSQL, the given one or the embedded one, brings its tables up to date and returns the connection of
+ * the unprivileged role.
+ *
+ * @throws Error with code `data-in-use` when another process serves this data folder
+ */
+export async function openDatabase(
+  where: { database: { url: string; migrationUrl: string } | null; data: string },
+  logger: Logger,
+): Promise<Database> {
+  if (where.database) {
+    const { url, migrationUrl } = where.database;
+    const role = await bringUpToDate(() => postgres(migrationUrl, quiet(1)), roleOf(url));
+    if (role.ownsTables) {
+      logger.warn(
+        { role: roleOf(url) },
+        'DATABASE_URL owns the tables: give it a role of its own (see README)',
+      );
+    }
+    return connect(
+      size => postgres(url, quiet(size)),
+      async () => {},
+    );
+  }
+  const embedded = await startEmbeddedPostgres({ dataFolder: where.data, logger });
+  try {
+    const address = (user: string, size: number) =>
+      postgres({
+        host: embedded.socketFolder,
+        port: embedded.port,
+        user,
+        database: 'postgres',
+        ...quiet(size),
+      });
+    await bringUpToDate(() => address(embedded.user, 1), APPLICATION_ROLE);
+    return await connect(
+      size => address(APPLICATION_ROLE, size),
+      () => embedded.stop(),
+    );
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+}
+
+const quiet = (max: number) => ({ max, onnotice: () => {}, connect_timeout: 10, idle_timeout: 0 });
+
+const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
+
+async function connect(open: (size: number) => postgres.Sql, end: () => Promise<void>): Promise<Database> {
+  const pool = open(10);
+  const listener = open(1);
+  return {
+    drizzle: drizzle(pool, { schema: tables }),
+    listener,
+    ping: async () => {
+      await pool`select 1`;
+    },
+    close: async () => {
+      await Promise.all([pool.end({ timeout: 5 }), listener.end({ timeout: 5 })]);
+      await end();
+    },
+  };
+}
+
+/** Migrations, and the program's rights; several that start together wait for each other. */
+async function bringUpToDate(open: () => postgres.Sql, role: string): Promise<{ ownsTables: boolean }> {
+  const owner = open();
+  try {
+    await owner`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    await migrate(drizzle(owner), { migrationsFolder: MIGRATIONS });
+    const [found] = await owner`select 1 from pg_roles where rolname = ${role}`;
+    if (!found) await owner.unsafe(`create role ${identifier(role)} login`);
+    const [{ ownsTables }] = (await owner`select current_user = ${role} as "ownsTables"`) as unknown as [
+      { ownsTables: boolean },
+    ];
+    if (!ownsTables) await grantTo(owner, identifier(role));
+    return { ownsTables };
+  } finally {
+    await owner.end({ timeout: 5 });
+  }
+}
+
+async function grantTo(owner: postgres.Sql, role: string): Promise<void> {
+  const rights = Object.entries(WRITABLE).map(
+    ([table, verbs]) => `grant ${verbs} on ${identifier(table)} to ${role}`,
+  );
+  await owner.begin(async tx => {
+    await tx.unsafe(`grant usage on schema public to ${role}`);
+    await tx.unsafe(`revoke all on all tables in schema public from ${role}`);
+    await tx.unsafe(`grant select on all tables in schema public to ${role}`);
+    for (const right of rights) await tx.unsafe(right);
+    await tx.unsafe(`grant execute on function append_log to ${role}`);
+  });
+}
+
+const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** The migrations' names in order, for `/readyz` and support. */
+export const migrationNames = (): string[] =>
+  (
+    JSON.parse(readFileSync(join(MIGRATIONS, 'meta', '_journal.json'), 'utf8')) as {
+      entries: { tag: string }[];
+    }
+  ).entries.map(entry => entry.tag);

@@ -1,0 +1,130 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
+import { fragments } from '../audit/entry.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Database, Transaction } from './database.ts';
+import { checkpoints, logEntries, logHeads } from './tables.ts';
+
+/** An event with an id of its own, where the writer may have to repeat itself. */
+export type Appendable = AuditEvent & { readonly entry?: string };
+
+/**
+ * Appends to the chains of the events' tenants, in the caller's transaction, through the only function that may.
+ * An entry id that is already there is passed over.
+ */
+export async function appendEvents(tx: Transaction, events: readonly Appendable[]): Promise<void> {
+  // In one order for everybody, so that two transactions never wait for each other's chain.
+  for (const tenant of [...new Set(events.map(event => event.tenant))].sort()) {
+    const batch = events.filter(event => event.tenant === tenant);
+    const parts = batch.map(fragments);
+    await tx.execute(sql`select from append_log(
+      ${tenant},
+      ${arrayOf(batch.map(event => event.entry ?? randomUUID()))}::uuid[],
+      ${arrayOf(batch.map(event => event.action))}::text[],
+      ${arrayOf(batch.map(event => event.actor))}::text[],
+      ${arrayOf(batch.map(event => event.subject))}::text[],
+      ${arrayOf(parts.map(part => part.head))}::text[],
+      ${arrayOf(parts.map(part => part.middle))}::text[],
+      ${arrayOf(parts.map(part => part.tail))}::text[]
+    )`);
+  }
+}
+
+/** PostgreSQL's array literal, sent as one text: quoted elements with backslash escapes (manual, 8.15.2). */
+function arrayOf(texts: readonly string[]) {
+  const literal = `{${texts.map(text => `"${text.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
+  return sql`${literal}::text`;
+}
+
+/** The lines of a chain from `after` on, in order, a page at a time: an export never holds them all. */
+export async function* readLines(
+  database: Database,
+  tenant: string,
+  after = 0,
+  upTo = Number.MAX_SAFE_INTEGER,
+) {
+  for (let from = after; from < upTo; ) {
+    const page = await database.drizzle
+      .select({ seq: logEntries.seq, line: logEntries.line, leaf: logEntries.leaf })
+      .from(logEntries)
+      .where(and(eq(logEntries.tenant, tenant), gt(logEntries.seq, from)))
+      .orderBy(asc(logEntries.seq))
+      .limit(Math.min(1000, upTo - from));
+    for (const row of page) yield row;
+    if (page.length === 0) return;
+    from = page.at(-1)!.seq;
+  }
+}
+
+/** How long the chain is; 0 where there is none. */
+export async function lengthOf(database: Database, tenant: string): Promise<number> {
+  const [head] = await database.drizzle.select().from(logHeads).where(eq(logHeads.tenant, tenant));
+  return head?.seq ?? 0;
+}
+
+export interface LogFilter {
+  readonly subject?: string | undefined;
+  readonly action?: string | undefined;
+  readonly before?: number | undefined;
+}
+
+/** The newest entries first, at most 200. */
+export async function recentEntries(database: Database, tenant: string, filter: LogFilter, limit: number) {
+  return database.drizzle
+    .select()
+    .from(logEntries)
+    .where(
+      and(
+        eq(logEntries.tenant, tenant),
+        filter.subject === undefined ? undefined : eq(logEntries.subject, filter.subject),
+        filter.action === undefined ? undefined : eq(logEntries.action, filter.action),
+        filter.before === undefined ? undefined : sql`${logEntries.seq} < ${filter.before}`,
+      ),
+    )
+    .orderBy(desc(logEntries.seq))
+    .limit(Math.min(limit, 200));
+}
+
+export async function latestCheckpoint(database: Database, tenant: string) {
+  const [row] = await database.drizzle
+    .select()
+    .from(checkpoints)
+    .where(eq(checkpoints.tenant, tenant))
+    .orderBy(desc(checkpoints.size))
+    .limit(1);
+  return row ?? null;
+}
+
+export async function saveCheckpoint(
+  database: Database,
+  checkpoint: { tenant: string; size: number; note: string; edge: string; at: Date },
+): Promise<void> {
+  await database.drizzle.insert(checkpoints).values(checkpoint).onConflictDoNothing();
+}
+
+/** Says once in the log which key signs its checkpoints, so that a later one shows as a change. */
+export async function announceLogKey(database: Database, tenant: string, vkey: string): Promise<void> {
+  const entry = createHash('sha256').update(`log.key ${tenant} ${vkey}`).digest('hex');
+  await database.drizzle.transaction(tx =>
+    appendEvents(tx, [
+      {
+        entry: uuidOf(entry),
+        tenant,
+        action: 'log.key',
+        actor: 'broker',
+        subject: `tenant:${tenant}`,
+        data: { vkey },
+      },
+    ]),
+  );
+}
+
+/** An entry id that the same content always gets, as a UUID of version 8 (RFC 9562, section 5.8). */
+export const uuidOf = (hex: string): string =>
+  [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');

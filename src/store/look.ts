@@ -1,0 +1,125 @@
+import { and, desc, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm';
+import type { Engagement } from '../domain/decision.ts';
+import type { Person } from '../domain/person.ts';
+import type { AccessRequest } from '../domain/request.ts';
+import type { Look } from '../elevation/contract.ts';
+import type { Transaction } from './database.ts';
+import {
+  approvals,
+  grants,
+  hostKeys,
+  matrixVersions,
+  people,
+  requests,
+  sessions,
+  tenants,
+} from './tables.ts';
+
+/** Parsed versions by digest: what a digest stands for never changes, which of them is in force is read each time. */
+export interface EngagementCache {
+  get(tenant: string, digest: string): Engagement | undefined;
+  /** Parses and remembers. */
+  put(tenant: string, digest: string, source: string): Engagement;
+}
+
+type Row<T extends { $inferSelect: unknown }> = T['$inferSelect'];
+
+export const personOf = (row: Row<typeof people>): Person => row;
+export const requestOf = (row: Row<typeof requests>): AccessRequest => row as AccessRequest;
+
+/** A step's eyes inside one transaction; see `Look` for what is locked. */
+export function lookIn(tx: Transaction, cache: EngagementCache): Look {
+  const one = async <T>(rows: PromiseLike<T[]>): Promise<T | null> => (await rows)[0] ?? null;
+  const inForce = async (id: string, lock: 'share' | 'update') => {
+    const row = await one(tx.select().from(tenants).where(eq(tenants.id, id)).for(lock));
+    return row && { engagement: await engagementIn(tx, cache, row), lockedOutAt: row.lockedOutAt };
+  };
+  return {
+    tenant: id => inForce(id, 'share'),
+    tenantAlone: id => inForce(id, 'update'),
+    peopleOf: issuers =>
+      issuers.length === 0
+        ? Promise.resolve([])
+        : tx
+            .select()
+            .from(people)
+            .where(inArray(people.issuer, [...issuers])),
+    person: id => one(tx.select().from(people).where(eq(people.id, id))),
+    request: async id => {
+      const row = await one(tx.select().from(requests).where(eq(requests.id, id)).for('update'));
+      return row && requestOf(row);
+    },
+    approvals: (request, revision) =>
+      tx
+        .select()
+        .from(approvals)
+        .where(and(eq(approvals.request, request), eq(approvals.revision, revision))),
+    grant: id =>
+      one(tx.select().from(grants).where(eq(grants.id, id)).for('update')) as ReturnType<Look['grant']>,
+    openGrants: (tenant, party, now) =>
+      tx
+        .select()
+        .from(grants)
+        .where(
+          and(
+            eq(grants.tenant, tenant),
+            eq(grants.party, party),
+            isNull(grants.endedAt),
+            gt(grants.endsAt, now),
+          ),
+        )
+        .for('update') as unknown as ReturnType<Look['openGrants']>,
+    liveGrants: (person, tenant, target, now) =>
+      tx
+        .select()
+        .from(grants)
+        .where(
+          and(
+            eq(grants.person, person),
+            eq(grants.tenant, tenant),
+            eq(grants.target, target),
+            isNull(grants.endedAt),
+            lte(grants.startsAt, now),
+            gt(grants.endsAt, now),
+          ),
+        )
+        .orderBy(desc(grants.endsAt))
+        // Held against an end that is being committed at this moment; admissions do not wait for each other.
+        .for('share') as unknown as ReturnType<Look['liveGrants']>,
+    session: id =>
+      one(tx.select().from(sessions).where(eq(sessions.id, id)).for('update')) as ReturnType<Look['session']>,
+    openSessions: held =>
+      (held.length === 0
+        ? Promise.resolve([])
+        : tx
+            .select()
+            .from(sessions)
+            .where(and(inArray(sessions.grant, [...held]), isNull(sessions.endedAt)))) as ReturnType<
+        Look['openSessions']
+      >,
+    hostKeys: async (tenant, target) =>
+      (
+        await tx
+          .select({ key: hostKeys.publicKey })
+          .from(hostKeys)
+          .where(and(eq(hostKeys.tenant, tenant), eq(hostKeys.target, target)))
+          .orderBy(sql`${hostKeys.pinnedAt}`)
+      ).map(row => row.key),
+  };
+}
+
+/** The version in force of a tenant's row. */
+export async function engagementIn(
+  tx: Transaction,
+  cache: EngagementCache,
+  row: { readonly id: string; readonly matrix: string },
+): Promise<Engagement> {
+  const known = cache.get(row.id, row.matrix);
+  if (known) return known;
+  const [version] = await tx
+    .select()
+    .from(matrixVersions)
+    .where(and(eq(matrixVersions.tenant, row.id), eq(matrixVersions.digest, row.matrix)));
+  if (!version) throw new Error(`the version in force of ${row.id} is not stored`);
+  return cache.put(row.id, row.matrix, version.source);
+}

@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processExists } from './lock-data.ts';
+import type { Place } from './postgres-place.ts';
+
+/** What PostgreSQL's output goes to; a pino logger is one. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export type EmbeddedPostgresErrorCode =
+  | 'no-embedded-database'
+  | 'no-unprivileged-user'
+  | 'database-of-another-user'
+  | 'database-of-another-version'
+  | 'database-not-created'
+  | 'database-not-started'
+  | 'database-still-running';
+
+export class EmbeddedPostgresError extends Error {
+  readonly code: EmbeddedPostgresErrorCode;
+
+  constructor(code: EmbeddedPostgresErrorCode, message: string) {
+    super(message);
+    this.name = 'EmbeddedPostgresError';
+    this.code = code;
+  }
+}
+
+/** How a supervised PostgreSQL ended; `lines` are the last that it wrote. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly lines: readonly string[];
+}
+
+/** A running program whose end is bound to ours. */
+export interface Supervised {
+  /** PostgreSQL's own process number, or null when it could not even be started. */
+  readonly pid: Promise<number | null>;
+  readonly exited: Promise<Exit>;
+  /** The last lines that it wrote, oldest first. */
+  lines(): readonly string[];
+  /** Asks for an end by SIGINT (for PostgreSQL: fast shutdown). Does not wait. */
+  interrupt(): void;
+}
+
+/** All that the programs are given: where the system's own programs (sh, sleep, unshare) stand, and fixed customs. */
+export const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+} as const;
+
+const LINES_KEPT = 50;
+const LONGEST_LINE = 500;
+
+/**
+ * Runs "$@" and sends it INT as soon as file descriptor 3 reaches its end: when we close it, and when the kernel
+ * does because we are gone, whatever killed us. The shell is the parent, so while it has not waited the process
+ * number cannot come to mean another process. INT is repeated, since one that arrives before PostgreSQL
+ * has set its handlers is lost (a shell starts background programs with INT ignored). Signals meant for a
+ * whole process group do not end the shell, which must outlive the program.
+ */
+const SUPERVISOR = `
+trap '' INT TERM HUP
+"$@" 3<&- </dev/null >&2 &
+program=$!
+echo $program
+( read -r nothing <&3; while kill -INT $program; do sleep 1; done ) >/dev/null 2>&1 &
+watcher=$!
+exec 3<&-
+wait $program
+status=$?
+kill -KILL $watcher 2>/dev/null
+exit $status
+`;
+
+/** Starts `<binaries>/bin/<program>` at its place. Nothing secret may stand in `args`: everybody can list them. */
+export function supervise(
+  place: Place,
+  program: 'postgres' | 'initdb',
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  logger: Log,
+): Supervised {
+  const child = spawn(
+    '/bin/sh',
+    [
+      '-c',
+      SUPERVISOR,
+      'sallyport-postgres',
+      ...place.prefix,
+      join(place.binaries.folder, 'bin', program),
+      ...args,
+    ],
+    {
+      // Its own session: Ctrl-C in a terminal goes to the broker alone, which then stops the database in order.
+      detached: true,
+      cwd: '/',
+      // Not our environment: it holds keys and database addresses, and PG… variables change what the programs do.
+      env: { ...ENVIRONMENT, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      ...(place.become ?? {}),
+    },
+  );
+  const kept: string[] = [];
+  const keep = (line: string) => {
+    const short = line.slice(0, LONGEST_LINE);
+    kept.push(short);
+    if (kept.length > LINES_KEPT) kept.shift();
+    logger.debug({ from: program }, short);
+  };
+  createInterface({ input: child.stderr as Readable }).on('line', keep);
+
+  const lifeline = child.stdio[3] as import('node:net').Socket;
+  lifeline.on('error', () => {});
+  const exited = new Promise<Exit>(resolve => {
+    child.once('error', error => {
+      keep(`${program} could not be started: ${error.message}`);
+      resolve({ code: null, signal: null, lines: kept });
+    });
+    child.once('exit', (code, signal) => {
+      // Were only the shell killed, the end of the pipe still makes the watcher stop PostgreSQL.
+      lifeline.destroy();
+      // Its last lines may still be in the pipe.
+      setImmediate(() => resolve({ code, signal, lines: kept }));
+    });
+  });
+  return { pid: firstNumber(child), exited, lines: () => kept, interrupt: () => lifeline.destroy() };
+}
+
+function firstNumber(child: ChildProcess): Promise<number | null> {
+  return new Promise(resolve => {
+    const lines = createInterface({ input: child.stdout as Readable });
+    lines.once('line', line => resolve(Number(line)));
+    lines.once('close', () => resolve(null));
+    child.once('error', () => resolve(null));
+  });
+}
+
+/** What stands in postmaster.pid (PostgreSQL's `src/include/utils/pidfile.h`): line 1 the process, line 8 its state. */
+export interface PidFile {
+  readonly pid: number;
+  readonly ready: boolean;
+}
+
+/** Null where there is none, which is the state after an orderly stop. */
+export async function readPidFile(dataDirectory: string): Promise<PidFile | null> {
+  const text = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const lines = text.split('\n');
+  const pid = Number(lines[0]);
+  return Number.isInteger(pid) && pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : null;
+}
+
+/**
+ * Whether process `pid` is a PostgreSQL server of this data directory. On Linux certain: the server's working
+ * directory is its data directory. Elsewhere the process number must do.
+ */
+export function servesData(pid: number, dataDirectory: string): boolean {
+  if (process.platform !== 'linux') return processExists(pid);
+  try {
+    const program = basename(readlinkSync(`/proc/${pid}/exe`)).replace(' (deleted)', '');
+    return program === 'postgres' && readlinkSync(`/proc/${pid}/cwd`) === dataDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Ends the server that a killed broker left behind on `dataDirectory`, if there is one, and waits until it is
+ * gone: up to 30 s for an orderly shutdown, then it is told to stop at once, which loses nothing that was committed.
+ * The caller holds the lock of the data folder, so no living broker uses that server.
+ *
+ * Returns the process number in postmaster.pid if it now belongs to another program, else null.
+ */
+export async function endOrphan(dataDirectory: string, logger: Log): Promise<number | null> {
+  const found = await readPidFile(dataDirectory);
+  if (found === null) return null;
+  if (!servesData(found.pid, dataDirectory)) return processExists(found.pid) ? found.pid : null;
+
+  logger.warn({ pid: found.pid }, 'a database server without a broker still runs; ending it');
+  for (const [signal, seconds] of [
+    ['SIGINT', 30],
+    ['SIGQUIT', 10],
+  ] as const) {
+    try {
+      process.kill(found.pid, signal);
+    } catch {
+      return null;
+    }
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20)) {
+      if (!servesData(found.pid, dataDirectory)) return null;
+    }
+  }
+  throw new EmbeddedPostgresError(
+    'database-still-running',
+    `the database server ${found.pid} of ${dataDirectory} does not end; end it by hand`,
+  );
+}

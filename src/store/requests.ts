@@ -1,0 +1,99 @@
+import { and, asc, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import type { Approval } from '../domain/approval.ts';
+import type { Person } from '../domain/person.ts';
+import type { AccessRequest } from '../domain/request.ts';
+import type { Database } from './database.ts';
+import { approvals, outbox, people, requests } from './tables.ts';
+
+/** Reading for people and programs: no locks, nothing is decided from these. */
+
+export interface RequestWithAsker {
+  readonly request: AccessRequest;
+  readonly asker: Person;
+}
+
+const asRequest = (row: typeof requests.$inferSelect) => row as AccessRequest;
+
+export async function findRequest(database: Database, id: string): Promise<RequestWithAsker | null> {
+  const [row] = await selectRequests(database, eq(requests.id, id), 1);
+  return row ?? null;
+}
+
+/** The newest first. `tenants` bounds what can be seen at all. */
+export const listRequests = (
+  database: Database,
+  filter: { tenants: readonly string[]; person?: string; states?: readonly AccessRequest['state'][] },
+  limit = 100,
+): Promise<RequestWithAsker[]> =>
+  filter.tenants.length === 0
+    ? Promise.resolve([])
+    : selectRequests(
+        database,
+        and(
+          inArray(requests.tenant, [...filter.tenants]),
+          filter.person === undefined ? undefined : eq(requests.person, filter.person),
+          filter.states === undefined ? undefined : inArray(requests.state, [...filter.states]),
+        ),
+        limit,
+      );
+
+async function selectRequests(database: Database, where: SQL | undefined, limit: number) {
+  const rows = await database.drizzle
+    .select({ request: requests, asker: people })
+    .from(requests)
+    .innerJoin(people, eq(people.id, requests.person))
+    .where(where)
+    .orderBy(desc(requests.createdAt))
+    .limit(limit);
+  return rows.map(({ request, asker }) => ({ request: asRequest(request), asker }));
+}
+
+/** Every answer that was given, of every revision, oldest first. */
+export async function answersTo(
+  database: Database,
+  request: string,
+): Promise<{ approval: Approval; person: Person }[]> {
+  return database.drizzle
+    .select({ approval: approvals, person: people })
+    .from(approvals)
+    .innerJoin(people, eq(people.id, approvals.person))
+    .where(eq(approvals.request, request))
+    .orderBy(asc(approvals.at));
+}
+
+/** How often this person asked for this cell on this target before, and how that went. */
+export async function askedBefore(
+  database: Database,
+  request: AccessRequest,
+): Promise<{ asked: number; approved: number }> {
+  const [row] = await database.drizzle
+    .select({
+      asked: sql<number>`count(*)::int`,
+      approved: sql<number>`(count(*) filter (where ${requests.state} = 'approved'))::int`,
+    })
+    .from(requests)
+    .where(
+      and(
+        eq(requests.person, request.person),
+        eq(requests.tenant, request.tenant),
+        eq(requests.target, request.target),
+        sql`${requests.createdAt} < ${request.createdAt.toISOString()}::timestamptz`,
+      ),
+    );
+  return row!;
+}
+
+/** The messages that were written for a tenant and have not arrived. */
+export const undelivered = (database: Database, tenant: string) =>
+  database.drizzle
+    .select()
+    .from(outbox)
+    .where(
+      and(
+        eq(outbox.tenant, tenant),
+        sql`${outbox.outcome} is distinct from 'delivered'`,
+        sql`${outbox.attempts} > 0`,
+      ),
+    )
+    .orderBy(desc(outbox.dueAt))
+    .limit(50);

@@ -1,0 +1,70 @@
+import type { AuditAction, AuditData } from '../../domain/audit-event.ts';
+import { lengthWords } from '../time-words.ts';
+import { endWords } from './sessions.tsx';
+
+/** Names for the ids that entries hold. */
+export type NameOf = (person: string) => string;
+
+const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
+const what = (facts: { protocol: string; role: string; target: string }): string =>
+  `${facts.protocol} ${facts.role} on ${facts.target}`;
+const short = (hash: string): string => hash.slice(0, 12);
+
+/** What an entry says after its actor's name: one sentence an action. */
+const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], nameOf: NameOf) => string } = {
+  'matrix.in-force': data => `put version ${data.version} of the matrix in force (${short(data.digest)})`,
+  'person.signed-in': data =>
+    `signed in at ${data.issuer}${data.groups.length ? `, in ${data.groups.join(', ')}` : ''}`,
+  'person.signed-out': () => 'signed out',
+  'person.bound': data => `is from now on who ${data.email} means`,
+  'token.issued': () => 'made a token for scripts',
+  'token.revoked': () => 'revoked a token',
+  'key.added': data => `registered an SSH key, ${data.fingerprint}`,
+  'key.removed': data => `removed an SSH key, ${data.fingerprint}`,
+  'host-key.pinned': data => `pinned the host key of ${data.target}, ${data.fingerprint}`,
+  'ca.created': data => `made the certificate authority for ${data.protocol}`,
+  'log.key': () => 'announced the key that signs checkpoints',
+  'request.refused': data => `asked for ${what(data)} and was refused: ${data.code}`,
+  'request.submitted': data =>
+    `asked for ${what(data)} for ${lengthWords(data.seconds)}, by ${data.cell ?? 'no line'}; ${
+      data.answer === 'pre-approved' ? 'pre-approved' : `${data.approvers.join(', ')} may answer`
+    }`,
+  'request.amended': data => `changed the request: ${what(data)} for ${lengthWords(data.seconds)}`,
+  'request.approved': data =>
+    `approved it${data.place === 'approver' ? '' : ` for ${data.place.slice(3)}`}, by ${data.cell}`,
+  'request.denied': () => 'denied it',
+  'request.withdrawn': () => 'withdrew the request',
+  'request.expired': data => `let the request lapse: ${data.asked.join(', ') || 'nobody'} did not answer`,
+  'grant.opened': (data, nameOf) => `gave ${nameOf(data.person)} ${what(data)} until ${data.ends_at}`,
+  'grant.ended': data => `ended the grant: ${data.reason.replaceAll('-', ' ')}`,
+  'session.refused': data => `was not let in as ${data.username} from ${data.address}: ${data.code}`,
+  'session.admitted': data => `was let in to ${what(data)} (${data.kind}) from ${data.address}`,
+  'credential.issued': data => `issued a certificate for ${data.principal}, good until ${data.valid_before}`,
+  'session.terminated': () => 'ended the session by hand',
+  'session.incident': data => `reported an incident, ${data.kind}: ${data.detail}`,
+  'recording.segment': data =>
+    `sealed segment ${data.index} of the recording, ${plural(data.length, 'byte')}`,
+  'session.ended': data =>
+    `closed the session: ${endWords(data.reason)}${data.cut_delay_ms === null ? '' : `, ${data.cut_delay_ms} ms after the deadline`}`,
+  'recording.viewed': () => 'looked at the recording',
+  'log.exported': data => `exported the log, ${plural(data.entries, 'entry').replace('entrys', 'entries')}`,
+  'message.delivered': data => `delivered a message to ${data.channel}`,
+  'message.failed': data => `could not deliver a message to ${data.channel}`,
+  'lockout.begun': data =>
+    `shut the provider out: ${plural(data.grants, 'grant')}, ${plural(data.sessions, 'session')}`,
+  'lockout.lifted': () => 'lifted the lockout',
+};
+
+/** An action that has no sentence yet is shown by its name: nothing in the log is left out. */
+export function sentenceOf(action: string, data: unknown, nameOf: NameOf): string {
+  const say = SENTENCES[action as AuditAction] as ((data: unknown, nameOf: NameOf) => string) | undefined;
+  if (!say) return action;
+  try {
+    return say(data, nameOf);
+  } catch {
+    // An older version wrote less into it.
+    return action;
+  }
+}
+
+export const KNOWN_ACTIONS: readonly string[] = Object.keys(SENTENCES);

@@ -1,0 +1,133 @@
+import type { Application } from '../../api/application.ts';
+import { codeHash } from '../../api/gateway-door.ts';
+import { signedInAtBrowser } from '../../api/signed-in.ts';
+import { Refused } from '../../elevation/contract.ts';
+import { visible } from '../../notifiers/visible-text.ts';
+import {
+  confirmTerminal,
+  findWaitingTerminal,
+  MOST_CODES,
+  type WaitingTerminal,
+} from '../../store/ssh-sign-ins.ts';
+import { readForm } from '../forms.ts';
+import { Page, pathOf, respond } from '../layout.tsx';
+import { Fact, Notice, Sides, Until } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
+import type { SignedInRoutes } from '../routes.ts';
+
+/**
+ * `/ssh/:id`: a stock SSH client that knows no key of the person shows a link and a code. The link alone confirms
+ * nothing, since anybody may send one; the code that their own terminal shows ties the two together.
+ */
+export function terminalSignIn(routes: SignedInRoutes, app: Application): void {
+  routes.get('/ssh/:id', async (c, reader) => {
+    const id = idOf(c.req.param('id'));
+    const terminal = await findWaitingTerminal(app.database, id, reader.now);
+    if (!terminal) throw gone();
+    return respond(c, <TerminalPage reader={reader} terminal={terminal} path={pathOf(c)} wrong={false} />);
+  });
+
+  routes.post('/ssh/:id', async (c, reader) => {
+    signedInAtBrowser(c);
+    const id = idOf(c.req.param('id'));
+    const { code = '' } = await readForm(c);
+    const answer = { id, code: codeHash(id, code.slice(0, 100)), person: reader.person.id };
+    const outcome = await confirmTerminal(app.database, answer, reader.now);
+    if (outcome === 'wrong') {
+      const terminal = await findWaitingTerminal(app.database, id, reader.now);
+      if (!terminal) throw gone();
+      return respond(
+        c,
+        <TerminalPage reader={reader} terminal={terminal} path={`/ssh/${id}`} wrong={true} />,
+        422,
+      );
+    }
+    if (outcome === 'gone') throw gone();
+    return respond(
+      c,
+      <Page title="Confirmed" reader={reader} now={reader.now} path="/">
+        <article>
+          <h1>Your terminal carries on</h1>
+          <p>
+            It is signed in as <b>{visible(reader.person.name)}</b>. You can close this page.
+          </p>
+          <p>
+            Next time without a browser: <a href="/me">register your SSH key</a>.
+          </p>
+        </article>
+      </Page>,
+    );
+  });
+}
+
+function idOf(text: string | undefined): string {
+  if (!text || !/^[\w-]{10,60}$/.test(text)) throw gone();
+  return text;
+}
+
+const gone = () =>
+  new Refused(
+    'no-such-terminal',
+    'No terminal waits under this address: it took too long, is signed in already, or had too many wrong codes. Connect again for a new link.',
+    404,
+  );
+
+interface Props {
+  readonly reader: Reader;
+  readonly terminal: WaitingTerminal;
+  readonly path: string;
+  readonly wrong: boolean;
+}
+
+function TerminalPage({ reader, terminal, path, wrong }: Props) {
+  const zone = reader.memberships[0]?.engagement.matrix.timezone ?? 'UTC';
+  const left = MOST_CODES - terminal.attempts;
+  return (
+    <Page title="Sign in to a terminal" reader={reader} now={reader.now} path={path}>
+      <article>
+        <h1>Is this your terminal?</h1>
+        {wrong ? (
+          <Notice kind="refused" title="That is not the code">
+            Nobody was signed in. {left === 1 ? 'One more try is left.' : `${left} more tries are left.`}
+          </Notice>
+        ) : null}
+        <dl class="facts">
+          <Fact label="It wants">
+            <code>{visible(terminal.username)}</code>
+          </Fact>
+          <Fact label="It connects from">
+            <code>{terminal.address}</code>
+          </Fact>
+          <Fact label="It becomes">
+            <b>{visible(reader.person.name)}</b> <Sides of={reader.sides} />
+          </Fact>
+          <Fact label="It waits">
+            <Until at={terminal.expiresAt} now={reader.now} zone={zone} />
+          </Fact>
+        </dl>
+        <form method="post" action={path}>
+          <label for="code">
+            The code that your own terminal shows
+            <input
+              id="code"
+              name="code"
+              class="code"
+              autocomplete="off"
+              autocapitalize="characters"
+              spellcheck={false}
+              placeholder="XXXX-XXXX"
+              required
+              aria-describedby="code-hint"
+              {...(wrong ? { 'aria-invalid': 'true' as const } : {})}
+            />
+          </label>
+          <p id="code-hint" class="muted">
+            Did somebody send you this link, or read a code to you? Then it is their terminal. Close this
+            page.
+          </p>
+          <button type="submit">Sign this terminal in as me</button>
+        </form>
+      </article>
+    </Page>
+  );
+}

@@ -1,0 +1,29 @@
+import type { Context } from 'hono';
+import type { Application, Env } from '../api/application.ts';
+import type { Api } from '../api/server.ts';
+import { pageBehind } from './problem.tsx';
+import { type Reader, readerOf } from './reader.ts';
+import { signInPath } from './return-to.ts';
+
+type Handler = (c: Context<Env>, reader: Reader) => Response | Promise<Response>;
+
+export interface SignedInRoutes {
+  get(path: string, handler: Handler): void;
+  post(path: string, handler: Handler): void;
+}
+
+/** Routes for people who are signed in; whoever is not goes to sign in first, and comes back. */
+export function signedInRoutes(server: Api, app: Application): SignedInRoutes {
+  const wrapped = (handler: Handler) => async (c: Context<Env>) => {
+    const reader = await readerOf(app, c);
+    return reader ? handler(c, reader) : c.redirect(signInPath(pageBehind(c)), 303);
+  };
+  return {
+    get: (path, handler) => {
+      server.get(path, wrapped(handler));
+    },
+    post: (path, handler) => {
+      server.post(path, wrapped(handler));
+    },
+  };
+}

@@ -1,0 +1,261 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkedCast } from './cast.ts';
+import { House, Run } from './house.ts';
+import { makeKey, type Sshd, startSshd } from './sshd.ts';
+
+let sshd: Sshd;
+let house: House;
+beforeAll(async () => {
+  sshd = await startSshd();
+});
+afterAll(() => sshd.stop());
+beforeEach(async () => {
+  house = await House.open(sshd, { limits: { authenticationMs: 1500, unknownPerAddress: 8 } });
+});
+afterEach(() => house.close());
+
+const stranger = (extra: readonly string[], input: 'open' | 'closed' = 'closed') =>
+  new Run(
+    'ssh',
+    [
+      ...['-F', '/dev/null', '-o', 'IdentityAgent=none', '-o', 'IdentitiesOnly=yes', '-o', 'LogLevel=INFO'],
+      ...[
+        '-o',
+        `UserKnownHostsFile=${join(house.folder, 'known_hosts')}`,
+        '-p',
+        `${house.gateway.port}`,
+        ...extra,
+      ],
+    ],
+    input,
+  );
+
+/** Connects, sends, and resolves with all that came back when the gateway hangs up. */
+function send(bytes: Buffer, options: { then?: 'end' | 'wait' } = {}): Promise<string> {
+  return new Promise(resolve => {
+    let said = '';
+    const socket: Socket = connect(house.gateway.port, '127.0.0.1', () => {
+      socket.write(bytes);
+      if (options.then === 'end') socket.end();
+    });
+    socket.on('data', chunk => {
+      said += chunk.toString('latin1');
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(said));
+  });
+}
+
+const serves = async () => expect((await house.ssh(['echo alive']).ended).stdout.toString()).toBe('alive\n');
+
+describe('a person without a known key', () => {
+  test('gets a sign-in link, and waits past the time limit for it', async () => {
+    const key = join(house.folder, 'unknown');
+    makeKey(key);
+    const run = stranger(['-i', key, 'root@db01@127.0.0.1', 'echo in']);
+    await run.says('BCDF-GHJK');
+    expect(run.said).toContain('http://broker.test/sign-in/ssh');
+    expect(run.said).toContain('sallyport: your key is not known here.');
+    // Longer than the limit for strangers: the sign-in has its own.
+    await new Promise(resolve => setTimeout(resolve, 1800));
+    house.controlPlane.completeSignIn({ person: 'maya@msp', name: 'Maya' });
+    const ran = await run.ended;
+    expect(ran.status).toBe(0);
+    expect(ran.stdout.toString()).toBe('in\n');
+    expect(house.controlPlane.admissions[0]).toMatchObject({ person: 'maya@msp', username: 'root@db01' });
+  });
+
+  test('who gives up leaves nothing behind', async () => {
+    const run = stranger(['root@db01@127.0.0.1', 'true']);
+    await run.says('BCDF-GHJK');
+    run.child.kill('SIGKILL');
+    await house.controlPlane.until(() => house.controlPlane.signInAborted === 1);
+    await serves();
+  });
+
+  test('whose sign-in expires is refused', async () => {
+    const run = stranger(['-o', 'NumberOfPasswordPrompts=1', 'root@db01@127.0.0.1', 'true']);
+    await run.says('BCDF-GHJK');
+    house.controlPlane.completeSignIn(null);
+    expect((await run.ended).status).toBe(255);
+    expect(house.controlPlane.admissions).toHaveLength(0);
+  });
+});
+
+test('a key that is known is let in only with its signature', async () => {
+  // A client that claims Maya's key and cannot sign with it.
+  const maya = ssh2.utils.parseKey(`${makeKey(join(house.folder, 'impostor'))}`);
+  const own = ssh2.utils.parseKey(await readText(join(house.folder, 'maya.pub')));
+  if (maya instanceof Error || own instanceof Error) throw new Error('unreadable key');
+  const thief = ssh2.utils.parseKey(await readText(join(house.folder, 'impostor')));
+  if (thief instanceof Error) throw thief;
+  const claimed = Object.assign(Object.create(Object.getPrototypeOf(thief)), thief, {
+    getPublicSSH: () => own.getPublicSSH(),
+    sign: (data: Buffer) => thief.sign(data),
+  });
+  const outcome = await attempt(() => ({ type: 'publickey', username: 'root@db01', key: claimed }));
+  expect(outcome).toMatch(/authentication methods failed|authentication failures/i);
+  expect(house.controlPlane.admissions).toHaveLength(0);
+});
+
+async function readText(path: string): Promise<string> {
+  return (await import('node:fs/promises')).readFile(path, 'utf8');
+}
+
+/** Tries methods until the gateway hangs up or ssh2 runs out; resolves with the error's words, or `in`. */
+function attempt(next: (count: number) => object | false): Promise<string> {
+  return new Promise(resolve => {
+    let count = 0;
+    const client = new ssh2.Client();
+    client.on('error', error => resolve(error.message));
+    client.on('close', () => resolve('closed'));
+    client.on('ready', () => {
+      resolve('in');
+      client.end();
+    });
+    client.connect({
+      host: '127.0.0.1',
+      port: house.gateway.port,
+      username: 'root@db01',
+      authHandler: (() => {
+        count += 1;
+        return next(count);
+      }) as never,
+    });
+  });
+}
+
+test('attempts are counted, and the seventh is not heard', async () => {
+  let tried = 0;
+  const outcome = await attempt(count => {
+    if (count > 12) return false;
+    tried = count;
+    return { type: 'password', username: 'root@db01', password: 'guess' };
+  });
+  expect(outcome).toContain('Too many authentication failures');
+  expect(tried).toBe(6);
+  await serves();
+});
+
+test('time is limited for strangers alone', async () => {
+  const said = await send(Buffer.from('SSH-2.0-slow\r\n'));
+  expect(said).toMatch(/^SSH-2\.0-Sallyport\r\n/);
+  const run = house.ssh(['sleep 2; echo still in']);
+  expect((await run.ended).stdout.toString()).toBe('still in\n');
+});
+
+test('connections of one address are limited until their person is known', async () => {
+  const idle = Array.from({ length: 8 }, () => connect(house.gateway.port, '127.0.0.1'));
+  await Promise.all(idle.map(socket => new Promise(resolve => socket.once('data', resolve))));
+  expect(await send(Buffer.alloc(0))).toBe('');
+  for (const socket of idle) socket.destroy();
+  await Promise.all(idle.map(socket => new Promise(resolve => socket.once('close', resolve))));
+  await serves();
+});
+
+describe('hostile bytes before authentication leave it serving:', () => {
+  const exchange = Buffer.from('SSH-2.0-x\r\n');
+  const packet = (payload: Buffer) => {
+    const padding = 8 + ((8 - ((payload.length + 5) % 8)) % 8);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(payload.length + padding + 1);
+    head[4] = padding;
+    return Buffer.concat([head, payload, Buffer.alloc(padding)]);
+  };
+  test.each<[string, Buffer]>([
+    ['random', randomBytes(100_000)],
+    ['a banner without end', Buffer.alloc(2_000_000, 'a')],
+    ['a banner of many lines', Buffer.from('hello\r\n'.repeat(100_000))],
+    ['another protocol', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
+    ['an old version', Buffer.from('SSH-1.5-x\r\n')],
+    ['random after the banner', Buffer.concat([exchange, randomBytes(10_000)])],
+    ['a packet of 4 GB', Buffer.concat([exchange, Buffer.alloc(64, 0xff)])],
+    ['an empty key exchange', Buffer.concat([exchange, packet(Buffer.of(20))])],
+    [
+      'lists that lie about their length',
+      Buffer.concat([exchange, packet(Buffer.concat([Buffer.of(20), randomBytes(40)]))]),
+    ],
+    [
+      'a request out of turn',
+      Buffer.concat([exchange, packet(Buffer.concat([Buffer.of(50), randomBytes(40)]))]),
+    ],
+    [
+      'a channel out of turn',
+      Buffer.concat([exchange, packet(Buffer.concat([Buffer.of(90), randomBytes(40)]))]),
+    ],
+  ])('%s', async (_name, bytes) => {
+    await Promise.all([send(bytes, { then: 'end' }), send(bytes), send(bytes.subarray(0, bytes.length / 2))]);
+    await serves();
+  });
+});
+
+test('what is not a session is refused with a reason', async () => {
+  const run = house.ssh(['-o', 'ExitOnForwardFailure=yes', '-R', '0:127.0.0.1:1', 'echo never']);
+  expect((await run.ended).status).toBe(255);
+  const forward = house.ssh(['-W', '127.0.0.1:1']);
+  expect((await forward.ended).stderr).toContain('sallyport: port forwarding is not open here');
+});
+
+test('agent, X11 and unknown subsystems do not get through', async () => {
+  expect((await house.ssh(['-A', '-X', 'echo "a$SSH_AUTH_SOCK$DISPLAY"']).ended).stdout.toString()).toBe(
+    'a\n',
+  );
+  expect((await house.ssh(['-s', 'netconf']).ended).status).not.toBe(0);
+  expect(house.controlPlane.admissions).toHaveLength(1);
+});
+
+test('a client that grants a huge window and reads nothing does not fill the memory', async () => {
+  const key = await readText(join(house.folder, 'maya'));
+  const before = process.memoryUsage().rss;
+  const client = new ssh2.Client();
+  await new Promise<void>((resolve, reject) => {
+    client.on('error', reject);
+    client.on('ready', resolve);
+    client.connect({ host: '127.0.0.1', port: house.gateway.port, username: 'root@db01', privateKey: key });
+  });
+  const insides = client as unknown as {
+    _sock: Socket;
+    _protocol: { channelWindowAdjust(channel: number, amount: number): void };
+  };
+  await new Promise<void>((resolve, reject) => {
+    client.exec('exec cat /dev/zero | tr "\\0" x', error => (error ? reject(error) : resolve()));
+  });
+  insides._protocol.channelWindowAdjust(0, 0x7fffffff);
+  insides._protocol.channelWindowAdjust(0, 0x7fffffff);
+  insides._sock.pause();
+  const quietFor = async (looks: number, last: number): Promise<void> => {
+    await new Promise(resolve => setTimeout(resolve, 250));
+    const { rss } = process.memoryUsage();
+    expect(rss - before).toBeLessThan(300 * 1024 * 1024);
+    if (looks > 0) await quietFor(looks - 1, last);
+  };
+  await quietFor(8, 0);
+  client.destroy();
+  const ending = await house.controlPlane.ended();
+  expect(ending.reason).toBe('client-lost');
+  expect(ending.bytesOut).toBeLessThan(64 * 1024 * 1024);
+  checkedCast(house, ending);
+});
+
+test('signals reach the target', async () => {
+  const client = new ssh2.Client();
+  const key = await readText(join(house.folder, 'maya'));
+  await new Promise<void>((resolve, reject) => {
+    client.on('error', reject);
+    client.on('ready', resolve);
+    client.connect({ host: '127.0.0.1', port: house.gateway.port, username: 'root@db01', privateKey: key });
+  });
+  const signal = await new Promise(resolve => {
+    client.exec('echo ready; exec sleep 1000', (error, channel) => {
+      if (error) throw error;
+      channel.on('data', () => channel.signal('TERM'));
+      channel.on('exit', (_code: number | null, name?: string) => resolve(name));
+    });
+  });
+  expect(signal).toBe('SIGTERM');
+  client.end();
+});

@@ -95,7 +95,7 @@ export class Deadlines {
     if (wall <= 0 || counted <= 0) {
       this.#forget(entry);
       // The counted time is the true one where it is up as well: a wall clock that jumped says nothing about delay.
-      entry.watch.due(counted <= 0 ? -counted : -wall);
+      entry.watch.due(Math.max(0, counted <= 0 ? -counted : -wall));
       return;
     }
     const warning = entry.watch.warning;

@@ -82,7 +82,7 @@ export class SegmentedFile {
 
   /** Throws the file system's error when the file cannot be made (EROFS, ENOSPC, EACCES, EEXIST …). */
   static async open(options: SegmentOptions): Promise<SegmentedFile> {
-    await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(options.path));
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
     return new SegmentedFile(await open(options.path, flags, 0o600), options);
   }
@@ -244,5 +244,21 @@ export class SegmentedFile {
     const waiting = this.#room;
     this.#room = [];
     for (const then of waiting) then();
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not `mkdir` with `recursive`: that one never returns where a file system says
+ * ENOENT for a folder that is there, as a dangling link or /proc does.
+ */
+async function makeFolder(path: string, above = true): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || !above || dirname(path) === path) throw cause;
+    await makeFolder(dirname(path));
+    await makeFolder(path, false);
   }
 }

@@ -1,7 +1,7 @@
 import { readPublicKey } from '../domain/ssh-public-key.ts';
 import type { Enrolment } from './answers.ts';
 import { openClient } from './client.ts';
-import { callIsWrong, notReached } from './failure.ts';
+import { answerIsNo, callIsWrong, notReached } from './failure.ts';
 import { jsonText, list, plain } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -46,12 +46,17 @@ function hostKeyOf(line: string): string {
  * What makes a host trust the tenant's CA, for exactly these logins; pasting it again brings it to the present state.
  * It runs as root there, so nothing goes in that does not have the form that it must have.
  *
- * @throws Failure 3 where the broker's answer has not
+ * @throws Failure 1 where nobody may sign in there, 3 where the broker's answer has not that form
  */
 export function hostBlock({ target, tenant, user_ca, principals, host_keys }: Enrolment): string {
   const ca = readPublicKey(user_ca);
   const names = [target, tenant].every(name => /^[\w][\w.-]*$/.test(name));
   const logins = Object.entries(principals);
+  if (logins.length === 0) {
+    throw answerIsNo(
+      `no cell of the matrix gives an SSH login on ${target}.${tenant}, so its host needs nothing`,
+    );
+  }
   const sound = logins.every(
     ([login, principal]) =>
       /^[A-Za-z_][\w.-]*\$?$/.test(login) && principal === `sallyport:${target}.${tenant}:${login}`,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Command } from 'commander';
+import { readClientConfiguration } from '../configuration.ts';
 import { parseMoment } from '../domain/calendar.ts';
 import { decide } from '../domain/decision.ts';
 import { parseDuration } from '../domain/duration.ts';
@@ -256,18 +257,26 @@ export function explainAction(dir: string | undefined, options: Asked): Said {
   ]);
 }
 
+/** `SALLYPORT_POLICIES`, as somebody in the working folder would write it: places in it are for reading. */
+function configuredPolicies(): string {
+  const { policies } = readClientConfiguration();
+  const near = relative(process.cwd(), policies);
+  return near.startsWith('..') ? policies : near || '.';
+}
+
 /**
  * `matrix check|test|explain [DIR]`. They need no broker and no sign-in.
  *
- * @param policies the folder of tenants' folders when no DIR is given (`SALLYPORT_POLICIES`)
+ * @param policies says the folder of tenants' folders, asked only when no DIR is given
+ * @throws ConfigurationError from the actions, when the environment makes no sense
  */
-export function matrixCommand(policies = './policies', now: () => number = Date.now): Command {
+export function matrixCommand(policies = configuredPolicies, now: () => number = Date.now): Command {
   const finish = (said: Said): void => {
     process.stdout.write(said.out);
     process.stderr.write(said.err);
     process.exitCode = said.code;
   };
-  const outside = () => ({ policies, now: now() });
+  const outside = (dir: string | undefined) => ({ policies: dir ?? policies(), now: now() });
   const matrix = new Command('matrix').description('check, test and explain the responsibility matrix');
   const add = (name: string, description: string): Command =>
     matrix
@@ -278,10 +287,10 @@ export function matrixCommand(policies = './policies', now: () => number = Date.
       .option('--at <time>', 'the clock, such as 2026-11-24T10:00')
       .option('--json', 'for a script');
   add('check', 'find gray zones and mistakes').action((dir: string | undefined, options: Common) =>
-    finish(checkAction(dir, { ...options, ...outside() })),
+    finish(checkAction(dir, { ...options, ...outside(dir) })),
   );
   add('test', 'run the expectations').action((dir: string | undefined, options: Common) =>
-    finish(testAction(dir, { ...options, ...outside() })),
+    finish(testAction(dir, { ...options, ...outside(dir) })),
   );
   add('explain', 'answer one question, with the lines that decided')
     .requiredOption('--who <name>', "one of the expectations' people")
@@ -294,7 +303,7 @@ export function matrixCommand(policies = './policies', now: () => number = Date.
     .option('--ticket <ticket>')
     .option('--severity <severity>')
     .action((dir: string | undefined, options: Asked) =>
-      finish(explainAction(dir, { ...options, ...outside() })),
+      finish(explainAction(dir, { ...options, ...outside(dir) })),
     );
   return matrix;
 }

@@ -86,6 +86,8 @@ const wantsMatrix = ([first]: readonly string[]): boolean =>
 /** Errors in one line and never an exit from within, for every command of the tree. */
 function settle(command: Command, terminal: Terminal): void {
   command.exitOverride();
+  // Names alone, so that what they do fits beside them in 80 columns; a command's own help has its arguments.
+  command.configureHelp({ subcommandTerm: sub => sub.name() });
   command.configureOutput({
     writeOut: text => void terminal.output.write(text),
     writeErr: text => void terminal.errors.write(text),

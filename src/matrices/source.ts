@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import {
+  Composer,
+  type CST,
   type Document,
   isAlias,
   isMap,
@@ -8,7 +10,7 @@ import {
   isSeq,
   LineCounter,
   type Node,
-  parseDocument,
+  Parser,
   visit,
 } from 'yaml';
 import type { z } from 'zod';
@@ -19,8 +21,14 @@ import { KNOWN_KEYS } from './schema.ts';
 /** A larger matrix than anybody would read; it bounds what a hostile file costs. */
 export const LARGEST_FILE = 1_048_576;
 
+/** Deeper than any file here. The parser's later stages recurse, and V8 does not survive what they reach. */
+const DEEPEST = 40;
+
 /** A few aliases save typing; many are an attack on memory. */
 const MOST_ALIASES = 100;
+
+/** After so many the text is not what somebody meant to write. */
+const MOST_SYNTAX_PROBLEMS = 20;
 
 /** Names with a meaning of their own to JavaScript objects. Nobody needs them, so nothing here may carry them. */
 const RESERVED: readonly unknown[] = ['__proto__', 'constructor', 'prototype'];
@@ -58,30 +66,33 @@ export function openSource(file: string): { source: Source | null; problems: Pro
   } catch {
     return fail('is not UTF-8', 'UTF-8 text');
   }
-  try {
-    return parseSource(file, text);
-  } catch (error) {
-    if (error instanceof RangeError) return fail('is nested too deeply');
-    throw error;
-  }
+  return parseSource(file, text);
 }
 
-/** @throws RangeError on text nested deeper than the stack allows */
+/** Parses one file's text. The `file` is only what its places are told by. */
 export function parseSource(file: string, text: string): { source: Source | null; problems: Problem[] } {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const alone = (message: string, expected: string, place = at(0)) => ({
+    source: null,
+    problems: [{ ...place, message, expected, nearest: null }],
+  });
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const deep = tooDeep(tokens);
+  if (deep !== null) return alone('is nested too deeply', `at most ${DEEPEST} levels`, at(deep));
+  const [document, another] = new Composer({
     version: '1.2',
     schema: 'core',
     merge: false,
     uniqueKeys: true,
     prettyErrors: false,
-    logLevel: 'silent',
     lineCounter: lines,
-  });
-  const at = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(1, line), column: Math.max(1, col) };
-  };
+  }).compose(tokens, true, text.length);
+  if (!document) return alone('is empty', 'keys and values');
+  if (another) return alone('a second document begins', 'one document', at(another.range[0]));
   const problems: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
     ...at(pos[0]),
     message:
@@ -103,17 +114,14 @@ export function parseSource(file: string, text: string): { source: Source | null
   });
   // After an error of syntax the rest of the text may mean anything; a key that comes twice confuses nothing else.
   const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
-  if (!readable) return { source: null, problems };
+  if (!readable) return { source: null, problems: distinct(problems).slice(0, MOST_SYNTAX_PROBLEMS) };
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MOST_ALIASES });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    const message = 'aliases expand to too much';
-    return {
-      source: null,
-      problems: [...problems, { ...at(0), message, expected: 'few aliases', nearest: null }],
-    };
+    const { source, problems: bomb } = alone('aliases expand to too much', 'few aliases');
+    return { source, problems: [...problems, ...bomb] };
   }
   const source = {
     file,
@@ -123,6 +131,29 @@ export function parseSource(file: string, text: string): { source: Source | null
   };
   return { source, problems };
 }
+
+/** Where the first token too deep to compose stands; looks without recursion. */
+function tooDeep(tokens: readonly CST.Token[]): number | null {
+  const left: [CST.Token, number][] = tokens.map(token => [token, 0]);
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [token, depth] = next;
+    if (depth > DEEPEST) return 'offset' in token ? token.offset : 0;
+    if (token.type === 'document' && token.value) left.push([token.value, depth]);
+    if (!('items' in token)) continue;
+    for (const { key, value } of token.items) {
+      if (key) left.push([key, depth + 1]);
+      if (value) left.push([value, depth + 1]);
+    }
+  }
+  return null;
+}
+
+/** One slip makes the parser complain at each level that it closes; a place is named once. */
+const distinct = (problems: readonly Problem[]): Problem[] =>
+  problems.filter(
+    ({ line, column }, at) =>
+      at === 0 || problems[at - 1]!.line !== line || problems[at - 1]!.column !== column,
+  );
 
 const firstLine = (message: string): string => (message.split('\n')[0] ?? '').slice(0, 200);
 

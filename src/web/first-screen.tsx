@@ -174,7 +174,7 @@ function Waiting({ reader, waiting }: { reader: Reader; waiting: readonly AskedO
                   </p>
                 ) : null}
                 <p>
-                  <a role="button" href={`/r/${request.id}`}>
+                  <a class="button" href={`/r/${request.id}`}>
                     Read and answer
                     <span class="sr">
                       {' '}
@@ -206,30 +206,22 @@ function Inside({ app, reader, seen }: Props) {
               ({ row }) => row.session.grant === grant.id && row.session.endedAt === null,
             );
             return (
-              <div>
-                <GrantCard
-                  app={app}
-                  grant={grant}
-                  reader={reader}
-                  engagement={engagement}
-                  holder={seen.directories.get(grant.tenant)?.byId(holder.id) ?? null}
-                  returnTo="/"
-                />
-                <p class="under">
-                  {live.length === 0
-                    ? 'Not connected.'
-                    : live.map(({ row }) => (
-                        <a href={`/sessions/${row.session.id}`}>
-                          <State is="live" /> session since{' '}
-                          <Moment
-                            at={row.session.startedAt}
-                            now={reader.now}
-                            zone={zoneOf(reader, grant.tenant)}
-                          />
-                        </a>
-                      ))}
-                </p>
-              </div>
+              <GrantCard
+                app={app}
+                grant={grant}
+                reader={reader}
+                engagement={engagement}
+                holder={seen.directories.get(grant.tenant)?.byId(holder.id) ?? null}
+                returnTo="/"
+              >
+                {live.length === 0 ? <p class="muted">Not connected</p> : null}
+                {live.map(({ row }) => (
+                  <p>
+                    <a href={`/sessions/${row.session.id}`}>Session</a> <State is="live" /> since{' '}
+                    <Moment at={row.session.startedAt} now={reader.now} zone={zoneOf(reader, grant.tenant)} />
+                  </p>
+                ))}
+              </GrantCard>
             );
           })}
         </div>
@@ -239,7 +231,7 @@ function Inside({ app, reader, seen }: Props) {
         if (lockedOutAt && !mayLiftLockout(engagement, member)) return null;
         return (
           <p>
-            <a role="button" class="outline danger" href={`/lockout?tenant=${encodeURIComponent(tenant)}`}>
+            <a class="button outline danger" href={`/lockout?tenant=${encodeURIComponent(tenant)}`}>
               {lockedOutAt ? `Lift the lockout of ${msp}…` : `Shut ${msp} out…`}
             </a>
           </p>
@@ -254,7 +246,10 @@ function Mine({ app, reader, seen }: Props) {
     <section>
       <h2>What you hold</h2>
       {seen.held.length === 0 ? (
-        <Empty>You hold nothing now, so no door opens for you.</Empty>
+        <Empty>
+          You hold nothing now, so no door opens for you. Ask here, or from a terminal with{' '}
+          <code>sallyport request TARGET --for 1h --reason "…"</code>.
+        </Empty>
       ) : (
         <div class="cards">
           {seen.held.map(({ grant }) => (
@@ -270,32 +265,29 @@ function Mine({ app, reader, seen }: Props) {
         </div>
       )}
       <p>
-        <a role="button" href="/ask">
+        <a class="button" href="/ask">
           Ask for access
         </a>
       </p>
-      <h2>What you asked for</h2>
-      {seen.asked.length === 0 ? (
-        <Empty>
-          Nothing in the last week. From a terminal it is{' '}
-          <code>sallyport request TARGET --for 1h --reason "…"</code>.
-        </Empty>
-      ) : (
-        <ul class="asked">
-          {seen.asked.map(({ request }) => (
-            <li>
-              <State is={stateAt(request, reader.now)} />{' '}
-              <a href={`/r/${request.id}`}>
-                {visible(request.role)} on {visible(request.target)}
-              </a>{' '}
-              <span class="muted">
-                {lengthWords(request.seconds)}, asked{' '}
-                <Moment at={request.createdAt} now={reader.now} zone={zoneOf(reader, request.tenant)} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {seen.asked.length > 0 ? (
+        <>
+          <h2>What you asked for</h2>
+          <ul class="asked">
+            {seen.asked.map(({ request }) => (
+              <li>
+                <State is={stateAt(request, reader.now)} />{' '}
+                <a href={`/r/${request.id}`}>
+                  {visible(request.role)} on {visible(request.target)}
+                </a>{' '}
+                <span class="muted">
+                  {lengthWords(request.seconds)}, asked{' '}
+                  <Moment at={request.createdAt} now={reader.now} zone={zoneOf(reader, request.tenant)} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
     </section>
   );
 }

@@ -55,7 +55,7 @@ function Top({ reader, path }: { reader: Reader | null; path: string }) {
     <header class="top">
       <div class="container">
         <a class="brand" href="/">
-          <img src={assetUrl('icon.svg')} alt="" width="24" height="24" /> Sallyport
+          <img src={assetUrl('icon.svg')} alt="" width="24" height="24" /> <span>Sallyport</span>
         </a>
         {reader ? (
           <>

@@ -52,7 +52,7 @@ function OtherPeople({ reader, path }: { reader: Reader; path: string }) {
       </p>
       <SwitchForms reader={reader} path={path} />
       <p>
-        <a role="button" class="outline" href={signInPath(path)}>
+        <a class="button outline" href={signInPath(path)}>
           Sign in as somebody else
         </a>{' '}
         <a href="/">Your first screen</a>

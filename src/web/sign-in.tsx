@@ -92,7 +92,7 @@ async function signOut(app: Application, c: Context<Env>): Promise<Response> {
               browser. On a computer that others use, sign out there as well.
             </p>
             <p>
-              <a role="button" href={leave.url.href}>
+              <a class="button" href={leave.url.href}>
                 Sign out at {leave.url.host}
               </a>
             </p>

@@ -126,7 +126,7 @@ describe('targets enrol', () => {
     ['a login that leaves its folder', { principals: { '../../x': 'sallyport:db01.acme:../../x' } }],
     ['a principal of another target', { principals: { root: 'sallyport:db02.acme:root' } }],
     ['a CA that is none', { user_ca: 'END\nrm -rf /' }],
-    ['a target with a line break', { target: 'db01\nrm -rf /', principals: {} }],
+    ['a target with a line break', { target: 'db01\nrm -rf /' }],
   ])('prints nothing to paste for %s', (_, change) => {
     expect(() => hostBlock({ ...enrolment, ...change } as typeof enrolment)).toThrow(/are not printed/);
   });

@@ -40,7 +40,9 @@ describe('a wrong call ends with 2 and one line', () => {
       expect({ code, err }).toEqual({ code: 0, err: '' });
       expect(out).not.toBe('');
     }
-    expect((await sallyport(['--help'])).out).toContain('matrix');
+    const help = (await sallyport(['--help'])).out;
+    expect(help).toContain('matrix');
+    expect(help.split('\n').filter(line => line.length > 80)).toEqual([]);
     expect((await sallyport([])).code).toBe(2);
   });
 });

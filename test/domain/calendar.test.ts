@@ -7,7 +7,11 @@ const weekly = (text: string) => calendarOf({ weekly: text }, NEW_YORK);
 /** The end of the window that is open at `at`; `shut`, or `endless`. */
 function end(calendars: ReturnType<typeof weekly>[], at: string): string {
   const open = openAt(calendars, Date.parse(at));
-  return open ? (open.end === null ? 'endless' : new Date(open.end).toISOString().replace(':00.000Z', 'Z')) : 'shut';
+  return open
+    ? open.end === null
+      ? 'endless'
+      : new Date(open.end).toISOString().replace(':00.000Z', 'Z')
+    : 'shut';
 }
 
 describe('weekly windows', () => {
@@ -20,9 +24,19 @@ describe('weekly windows', () => {
     ['past midnight, the evening', 'Sat 22:00-02:00', '2026-11-29T04:00Z', '2026-11-29T07:00Z'],
     ['past midnight, the morning', 'Sat 22:00-02:00', '2026-11-29T06:00Z', '2026-11-29T07:00Z'],
     ['days that pass the end of the week', 'Sat-Mon 10:00-11:00', '2026-11-23T15:30Z', '2026-11-23T16:00Z'],
-    ['windows that touch are one', 'Mon 20:00-24:00, Tue 00:00-04:00', '2026-11-24T02:00Z', '2026-11-24T09:00Z'],
+    [
+      'windows that touch are one',
+      'Mon 20:00-24:00, Tue 00:00-04:00',
+      '2026-11-24T02:00Z',
+      '2026-11-24T09:00Z',
+    ],
     ['the whole week', 'Mon-Sun 00:00-24:00', '2026-11-24T02:00Z', 'endless'],
-    ['the whole week, passing midnight', 'Mon-Sun 12:00-00:00, Mon-Sun 00:00-12:00', '2026-11-24T02:00Z', 'endless'],
+    [
+      'the whole week, passing midnight',
+      'Mon-Sun 12:00-00:00, Mon-Sun 00:00-12:00',
+      '2026-11-24T02:00Z',
+      'endless',
+    ],
     // 2026-03-08: at 02:00 the clocks jump to 03:00.
     ['spring, the window is an hour shorter', 'Sun 01:00-05:00', '2026-03-08T06:00Z', '2026-03-08T09:00Z'],
     ['spring, an end that is skipped', 'Sun 01:00-02:30', '2026-03-08T06:30Z', '2026-03-08T07:00Z'],
@@ -30,19 +44,36 @@ describe('weekly windows', () => {
     ['spring, a window within the jump', 'Sun 02:10-02:50', '2026-03-08T07:00Z', 'shut'],
     // 2026-11-01: at 02:00 the clocks go back to 01:00.
     ['autumn, the window is an hour longer', 'Sun 01:00-05:00', '2026-11-01T05:00Z', '2026-11-01T10:00Z'],
-    ['autumn, an end that comes twice is the first', 'Sun 00:00-01:30', '2026-11-01T05:00Z', '2026-11-01T05:30Z'],
+    [
+      'autumn, an end that comes twice is the first',
+      'Sun 00:00-01:30',
+      '2026-11-01T05:00Z',
+      '2026-11-01T05:30Z',
+    ],
     ['autumn, the second time is outside', 'Sun 00:00-01:30', '2026-11-01T06:15Z', 'shut'],
-    ['autumn, a start that comes twice is the first', 'Sun 01:30-04:00', '2026-11-01T05:30Z', '2026-11-01T09:00Z'],
+    [
+      'autumn, a start that comes twice is the first',
+      'Sun 01:30-04:00',
+      '2026-11-01T05:30Z',
+      '2026-11-01T09:00Z',
+    ],
   ])('%s', (_, text, at, expected) => {
     expect(end([weekly(text)], at)).toBe(expected);
   });
 
-  it.each(['', 'Mon', 'Monday 08:00-09:00', 'Mon 8:00-9:00', 'Mon 08:00-08:00', 'Mon 24:00-25:00', 'Mon 08:60-09:00', '08:00-09:00', 'Mon 08:00-09:00;'])(
-    'does not take %j',
-    text => {
-      expect(parseWeekly(text)).toBeNull();
-    },
-  );
+  it.each([
+    '',
+    'Mon',
+    'Monday 08:00-09:00',
+    'Mon 8:00-9:00',
+    'Mon 08:00-08:00',
+    'Mon 24:00-25:00',
+    'Mon 08:60-09:00',
+    '08:00-09:00',
+    'Mon 08:00-09:00;',
+  ])('does not take %j', text => {
+    expect(parseWeekly(text)).toBeNull();
+  });
 });
 
 describe('ranges', () => {
@@ -63,7 +94,10 @@ describe('ranges', () => {
   });
 
   it('cuts the windows of a calendar that has both, and joins those of two that touch', () => {
-    const both = calendarOf({ weekly: 'Mon-Fri 08:00-18:00', from: '2026-11-01T00:00', to: '2026-11-24T12:00' }, NEW_YORK);
+    const both = calendarOf(
+      { weekly: 'Mon-Fri 08:00-18:00', from: '2026-11-01T00:00', to: '2026-11-24T12:00' },
+      NEW_YORK,
+    );
     expect(end([both], '2026-11-24T14:00Z')).toBe('2026-11-24T17:00Z');
     expect(end([both], '2026-11-24T17:30Z')).toBe('shut');
     expect(end([both, weekly('Tue 11:00-13:00')], '2026-11-24T14:00Z')).toBe('2026-11-24T18:00Z');

@@ -4,7 +4,23 @@ import type { Activity } from '../../src/domain/matrix.ts';
 import type { RefusalCode } from '../../src/domain/refusal.ts';
 import { inAnySquad, isInSquad } from '../../src/domain/squad.ts';
 import { findTarget } from '../../src/domain/target.ts';
-import { ask, type Bend, carl, db, engagement, everybody, ida, ivan, member, NOON, nina, olga, oskar, question, row } from './fixture.ts';
+import {
+  ask,
+  type Bend,
+  carl,
+  db,
+  engagement,
+  everybody,
+  ida,
+  ivan,
+  member,
+  NOON,
+  nina,
+  olga,
+  oskar,
+  question,
+  row,
+} from './fixture.ts';
 
 const differ: Bend['rules'] = [{ name: 'two parties', require: { parties: 'differ' } }];
 const two: Bend = { activities: { fix: row, restart: row } };
@@ -19,17 +35,37 @@ describe('each refusal', () => {
     ['a target without a service', 'no-cell', {}, { target: 'bare', activity: null }],
     ['an activity that is not there', 'no-cell', {}, { activity: 'data/other' }],
     ['an activity of another target', 'no-cell', {}, { target: 'bare' }],
-    ['a cell that its own `when` keeps off the target', 'no-cell', { row: { when: { target: { environment: 'test' } } } }, {}],
+    [
+      'a cell that its own `when` keeps off the target',
+      'no-cell',
+      { row: { when: { target: { environment: 'test' } } } },
+      {},
+    ],
     ['two activities fit', 'activity-needed', two, { activity: null }],
     ['no squad of R', 'not-responsible', {}, { asker: nina }],
     ['no squad of R, no activity named', 'not-responsible', {}, { asker: nina, activity: null }],
-    ['a group of that name at the other party', 'not-responsible', {}, { asker: member('mallory', 'client', ['ops']) }],
+    [
+      'a group of that name at the other party',
+      'not-responsible',
+      {},
+      { asker: member('mallory', 'client', ['ops']) },
+    ],
     ['another login', 'not-given', {}, { role: 'admin' }],
     ['another login, no activity named', 'not-given', {}, { role: 'admin', activity: null }],
     ['another protocol', 'not-given', {}, { protocol: 'postgres' }],
     ['no login named', 'not-given', {}, { protocol: null, role: null, activity: null }],
-    ['a cell that gives nothing', 'not-given', { activities: { fix: { R: ['msp/ops'], A: 'client/it' } } }, {}],
-    ['a protocol that the target does not speak', 'not-given', { row: { gives: { web: ['root'] } } }, { protocol: 'web' }],
+    [
+      'a cell that gives nothing',
+      'not-given',
+      { activities: { fix: { R: ['msp/ops'], A: 'client/it' } } },
+      {},
+    ],
+    [
+      'a protocol that the target does not speak',
+      'not-given',
+      { row: { gives: { web: ['root'] } } },
+      { protocol: 'web' },
+    ],
     ['the window is shut', 'outside-window', { row: { when: { during: 'day' } } }, { at: SUNDAY }],
     ['the cell is for one severity', 'outside-window', { row: { when: { severity: ['sev1'] } } }, {}],
     ['longer than the cell gives', 'duration-too-long', {}, { seconds: 7201 }],
@@ -45,12 +81,39 @@ describe('each refusal', () => {
       },
       { severity: 'sev1' },
     ],
-    ['nobody is in A', 'no-approver', { activities: { fix: { ...row, A: 'client/empty', A2: 'client/empty' } } }, {}],
-    ['only the asker is in A', 'no-approver', { activities: { fix: { ...row, A: 'msp/night', R: ['msp/night'], A2: 'msp/night' } } }, { asker: nina }],
-    ['A is of the asking side and may not be', 'no-approver', { row: { A: 'msp/night', A2: 'msp/ops' }, rules: differ }, {}],
+    [
+      'nobody is in A',
+      'no-approver',
+      { activities: { fix: { ...row, A: 'client/empty', A2: 'client/empty' } } },
+      {},
+    ],
+    [
+      'only the asker is in A',
+      'no-approver',
+      { activities: { fix: { ...row, A: 'msp/night', R: ['msp/night'], A2: 'msp/night' } } },
+      { asker: nina },
+    ],
+    [
+      'A is of the asking side and may not be',
+      'no-approver',
+      { row: { A: 'msp/night', A2: 'msp/ops' }, rules: differ },
+      {},
+    ],
     ['a co-approving squad is empty', 'no-approver', { row: { co_approve: ['client/empty'] } }, {}],
-    ['the one co-approver is the one approver', 'no-approver', { activities: { fix: { ...row, A: 'client/chief', A2: 'client/chief', co_approve: ['client/chief'] } } }, {}],
-    ['the co-approver is of the asking side and may not be', 'no-approver', { row: { co_approve: ['msp/night'] }, rules: differ }, {}],
+    [
+      'the one co-approver is the one approver',
+      'no-approver',
+      {
+        activities: { fix: { ...row, A: 'client/chief', A2: 'client/chief', co_approve: ['client/chief'] } },
+      },
+      {},
+    ],
+    [
+      'the co-approver is of the asking side and may not be',
+      'no-approver',
+      { row: { co_approve: ['msp/night'] }, rules: differ },
+      {},
+    ],
   ];
   it.each(cases)('%s: %s', (_, code, bend, changes, circumstances) => {
     const decision = ask(bend, changes, circumstances);
@@ -143,20 +206,29 @@ describe('a yes', () => {
     const decision = ask({ row: { answer: 'pre-approved', review_within: '24h' } });
     expect(decision).toMatchObject({ approvers: [], answer_seconds: 0, obligations: ['review within 24h'] });
     expect(decision.ladder).toHaveLength(2);
-    expect(ask({ row: { answer: 'pre-approved', A: 'client/empty', A2: 'client/empty' } }).decision).toBe('pre-approved');
+    expect(ask({ row: { answer: 'pre-approved', A: 'client/empty', A2: 'client/empty' } }).decision).toBe(
+      'pre-approved',
+    );
   });
 
   it('takes distinct people for all places when a clever choice leaves them', () => {
     // Ida or Ivan may approve, Carl is the only chief: he must be kept for that place.
     expect(ask({ row: { co_approve: ['client/chief', 'client/it'] } }).decision).toBe('needs-approval');
-    expect(ask({ row: { co_approve: ['client/chief', 'client/it'] } }, {}, { people: [olga, carl] } as object).code).toBe(
-      'no-approver',
-    );
+    expect(
+      ask({ row: { co_approve: ['client/chief', 'client/it'] } }, {}, { people: [olga, carl] } as object)
+        .code,
+    ).toBe('no-approver');
   });
 
   it('names what goes with it', () => {
     const bend: Bend = {
-      row: { ticket: 'required', record: 'input', handback: ['tell them'], takeover: ['look'], sign_in_within: '1h' },
+      row: {
+        ticket: 'required',
+        record: 'input',
+        handback: ['tell them'],
+        takeover: ['look'],
+        sign_in_within: '1h',
+      },
       rules: [{ name: 'r', require: { record: 'always' } }],
     };
     expect(ask(bend, { ticket: 'T-1' }).obligations).toEqual([
@@ -177,7 +249,10 @@ describe('exceptions, rules and windows', () => {
   ];
 
   it('takes the first whose `when` holds, and what it says binds', () => {
-    expect(ask({ row: { exceptions } }, { severity: 'sev1' })).toMatchObject({ code: 'duration-too-long', exception: 'hot' });
+    expect(ask({ row: { exceptions } }, { severity: 'sev1' })).toMatchObject({
+      code: 'duration-too-long',
+      exception: 'hot',
+    });
     expect(ask({ row: { exceptions } }, { severity: 'sev1', seconds: 60 })).toMatchObject({
       decision: 'pre-approved',
       exception: 'hot',
@@ -187,7 +262,10 @@ describe('exceptions, rules and windows', () => {
 
   it('asks its co-approvers even where the cell asks nobody', () => {
     const bend: Bend = {
-      row: { answer: 'pre-approved', exceptions: [{ name: 'freeze', when: { during: 'day' }, co_approve: ['client/chief'] }] },
+      row: {
+        answer: 'pre-approved',
+        exceptions: [{ name: 'freeze', when: { during: 'day' }, co_approve: ['client/chief'] }],
+      },
     };
     expect(ask(bend)).toMatchObject({ decision: 'needs-approval', co_approve: ['client/chief'] });
     expect(ask(bend, { at: SUNDAY }).decision).toBe('pre-approved');
@@ -202,8 +280,12 @@ describe('exceptions, rules and windows', () => {
   it('ends with the exception that let it through unasked, not with one that adds a yes', () => {
     const during = { when: { during: 'day' } };
     const end = Date.parse('2026-11-24T17:00:00Z');
-    expect(ask({ row: { exceptions: [{ name: 'x', ...during, answer: 'pre-approved' }] } }).ends_by).toBe(end);
-    expect(ask({ row: { exceptions: [{ name: 'x', ...during, co_approve: ['client/chief'] }] } }).ends_by).toBeNull();
+    expect(ask({ row: { exceptions: [{ name: 'x', ...during, answer: 'pre-approved' }] } }).ends_by).toBe(
+      end,
+    );
+    expect(
+      ask({ row: { exceptions: [{ name: 'x', ...during, co_approve: ['client/chief'] }] } }).ends_by,
+    ).toBeNull();
   });
 
   it('binds a rule only where its `when` holds', () => {
@@ -217,7 +299,12 @@ describe('exceptions, rules and windows', () => {
 });
 
 describe('places', () => {
-  const places = (bend: Bend, person: Parameters<typeof placesOf>[3], elapsed: number, changes: Partial<Question> = {}) => {
+  const places = (
+    bend: Bend,
+    person: Parameters<typeof placesOf>[3],
+    elapsed: number,
+    changes: Partial<Question> = {},
+  ) => {
     const asked = question(changes);
     const bent = engagement(bend);
     const decision = decide(bent, asked, { people: everybody, lockedOut: false });
@@ -233,7 +320,10 @@ describe('places', () => {
 
   it('gives co-approvers theirs at once', () => {
     expect(places({ row: { co_approve: ['client/chief'] } }, carl, 0)).toEqual(['co:client/chief']);
-    expect(places({ row: { co_approve: ['client/chief'] } }, carl, 600)).toEqual(['approver', 'co:client/chief']);
+    expect(places({ row: { co_approve: ['client/chief'] } }, carl, 600)).toEqual([
+      'approver',
+      'co:client/chief',
+    ]);
   });
 
   it('gives none to the asker, to strangers, to the asking side under a rule, or when nobody is asked', () => {
@@ -282,6 +372,8 @@ describe('squads, targets and owners', () => {
   });
 
   it('judges a start in the future by the clock of that moment', () => {
-    expect(ask({ row: { when: { during: 'day' } } }, { at: NOON + 7 * 3_600_000 }).code).toBe('outside-window');
+    expect(ask({ row: { when: { during: 'day' } } }, { at: NOON + 7 * 3_600_000 }).code).toBe(
+      'outside-window',
+    );
   });
 });

@@ -1,4 +1,10 @@
-import { type Circumstances, type Decision, decide, type Engagement, type Question } from '../../src/domain/decision.ts';
+import {
+  type Circumstances,
+  type Decision,
+  decide,
+  type Engagement,
+  type Question,
+} from '../../src/domain/decision.ts';
 import type { Activity, Matrix, Rule } from '../../src/domain/matrix.ts';
 import type { Party } from '../../src/domain/party.ts';
 import type { Member } from '../../src/domain/person.ts';
@@ -6,7 +12,12 @@ import type { Target } from '../../src/domain/target.ts';
 import { engagementOf } from '../../src/matrices/read.ts';
 
 /** A small engagement to bend in one place at a time. */
-export const member = (handle: string, party: Party, groups: string[] = [], email: string | null = null): Member => ({
+export const member = (
+  handle: string,
+  party: Party,
+  groups: string[] = [],
+  email: string | null = null,
+): Member => ({
   handle,
   party,
   email,
@@ -68,7 +79,10 @@ export function engagement(bend: Bend = {}): Engagement {
       governance: { sign: ['client/chief', 'msp/ops'], lockout: ['client/chief'], auditors: ['client/it'] },
       calendars: { day: { weekly: 'Mon-Fri 08:00-18:00' } },
       services: {
-        data: { targets: { service: 'data' }, activities: bend.activities ?? { fix: { ...row, ...bend.row } } },
+        data: {
+          targets: { service: 'data' },
+          activities: bend.activities ?? { fix: { ...row, ...bend.row } },
+        },
       },
       ...(bend.rules ? { rules: bend.rules } : {}),
       ...bend.matrix,
@@ -97,4 +111,5 @@ export const ask = (
   bend: Bend = {},
   changes: Partial<Question> = {},
   circumstances: Partial<Circumstances> = {},
-): Decision => decide(engagement(bend), question(changes), { people: everybody, lockedOut: false, ...circumstances });
+): Decision =>
+  decide(engagement(bend), question(changes), { people: everybody, lockedOut: false, ...circumstances });

@@ -65,11 +65,10 @@ export class PersonChannel implements PersonSide {
 
   listen(events: PersonEvents): void {
     this.#events = events;
-    const gone = () => this.#left();
-    this.#channel.on('error', gone);
-    this.#channel.stderr.on('error', gone);
-    this.#requests.on('close', gone);
-    this.#connection.once('close', gone);
+    this.#channel.on('error', this.#left);
+    this.#channel.stderr.on('error', this.#left);
+    this.#requests.on('close', this.#left);
+    this.#connection.once('close', this.#left);
     this.#channel.on('end', () => {
       if (!this.#gone && !this.#closing) events.inputEnded();
     });
@@ -137,13 +136,15 @@ export class PersonChannel implements PersonSide {
     sendExit(this.#connection, this.#channel, exit);
   }
 
-  #left(): void {
+  readonly #left = (): void => {
     if (this.#gone) return;
     this.#gone = true;
+    // A shared connection outlives its channels, and must not keep them.
+    this.#connection.removeListener('close', this.#left);
     this.#writer.close();
     this.#whenGone();
     if (!this.#closing) this.#events?.gone();
-  }
+  };
 
   /** ssh2 throws when it is told something about a connection that has gone. */
   #quietly(work: () => void): void {

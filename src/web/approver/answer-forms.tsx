@@ -64,9 +64,7 @@ export function AnswerForms({ view, reader, typed }: Props) {
         </button>
       </form>
       <details {...(typed.deny === undefined ? {} : { open: true })}>
-        <summary role="button" class="outline no">
-          Deny…
-        </summary>
+        <summary class="button outline no">Deny…</summary>
         <form method="post" action={answerPath('deny')}>
           <input type="hidden" name="digest" value={view.digest} />
           <label>

@@ -119,7 +119,7 @@ function LockoutPage({ reader, path, membership, grants, sessions }: Props) {
                 <button type="submit" class="danger">
                   Shut {msp} out now
                 </button>{' '}
-                <a role="button" class="outline" href="/">
+                <a class="button outline" href="/">
                   No, go back
                 </a>
               </form>

@@ -149,7 +149,7 @@ function WhatFor({ view, reader }: { view: RequestView; reader: Reader }) {
       <Fact label="Before">
         {before.asked === 0
           ? `first time on ${visible(request.target)}`
-          : `asked ${times(before.asked)} before on ${visible(request.target)}, given ${times(before.approved)}`}
+          : `asked ${times(before.asked)} before on ${visible(request.target)}, ${before.approved === 0 ? 'never given' : `given ${times(before.approved)}`}`}
         {request.revision > 1 ? `; changed ${times(request.revision - 1)} since it was asked` : ''}
       </Fact>
     </dl>

@@ -78,30 +78,32 @@ const Others = ({ of, now }: { of: readonly Membership[]; now: string }) => (
 
 function Search({ membership, filter }: { membership: Membership; filter: Filter }) {
   return (
-    <form method="get" action="/log" class="search" role="search">
-      <input type="hidden" name="tenant" value={membership.tenant} />
-      <label>
-        About, by id
-        <input
-          name="subject"
-          value={filter.subject ?? ''}
-          placeholder="req_…, g_…, s_…, p_…, target:db01"
-          maxlength={200}
-        />
-      </label>
-      <label>
-        What
-        <select name="action">
-          <option value="">everything</option>
-          {KNOWN_ACTIONS.map(action => (
-            <option value={action} {...(filter.action === action ? { selected: true } : {})}>
-              {action}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="submit">Search</button>
-    </form>
+    <search>
+      <form method="get" action="/log" class="search">
+        <input type="hidden" name="tenant" value={membership.tenant} />
+        <label>
+          About, by id
+          <input
+            name="subject"
+            value={filter.subject ?? ''}
+            placeholder="req_…, g_…, s_…, p_…, target:db01"
+            maxlength={200}
+          />
+        </label>
+        <label>
+          What
+          <select name="action">
+            <option value="">everything</option>
+            {KNOWN_ACTIONS.map(action => (
+              <option value={action} {...(filter.action === action ? { selected: true } : {})}>
+                {action}
+              </option>
+            ))}
+          </select>
+        </label>
+        <button type="submit">Search</button>
+      </form>
+    </search>
   );
 }
 
@@ -219,12 +221,11 @@ export function Verify({ tenant, size, vkey, note }: VerifyProps) {
         what proves its end; keep it, and its key, where the broker cannot change them.
       </p>
       <p class="buttons">
-        <a role="button" class="outline" href={`/api/v1/audit${query}`} download={`${tenant}.ndjson`}>
+        <a class="button outline" href={`/api/v1/audit${query}`} download={`${tenant}.ndjson`}>
           Download the log
         </a>
         <a
-          role="button"
-          class="outline"
+          class="button outline"
           href={`/api/v1/audit/checkpoint${query}`}
           download={`${tenant}-checkpoint.txt`}
         >

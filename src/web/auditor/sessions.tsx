@@ -39,7 +39,7 @@ export function sessionPages(routes: SignedInRoutes, app: Application): void {
   });
 }
 
-/** A table on a desk; on a phone each row is a card. The roles keep it a table for those who hear it. */
+/** A table on a desk; on a phone each row is a card. */
 export function SessionList({ rows, reader }: { rows: readonly SessionSeen[]; reader: Reader }) {
   if (rows.length === 0) {
     return (
@@ -50,21 +50,19 @@ export function SessionList({ rows, reader }: { rows: readonly SessionSeen[]; re
     );
   }
   return (
-    <table class="rows" role="table">
+    <table class="rows">
       <caption class="sr">Sessions, the newest first</caption>
-      <thead role="rowgroup">
-        <tr role="row">
+      <thead>
+        <tr>
           {['Who', 'Where', 'When', 'How it ended'].map(head => (
-            <th role="columnheader" scope="col">
-              {head}
-            </th>
+            <th scope="col">{head}</th>
           ))}
-          <th role="columnheader" scope="col">
+          <th scope="col">
             <span class="sr">Open</span>
           </th>
         </tr>
       </thead>
-      <tbody role="rowgroup">
+      <tbody>
         {rows.map(one => (
           <SessionRow of={one} reader={reader} />
         ))}
@@ -79,23 +77,23 @@ function SessionRow({ of: { row, membership, replay }, reader }: { of: SessionSe
   const party = partyOf(engagement, person);
   const lasted = ((session.endedAt ?? reader.now).getTime() - session.startedAt.getTime()) / 1000;
   return (
-    <tr role="row" {...(party ? { class: `lane ${party}` } : {})}>
-      <td role="cell">
+    <tr {...(party ? { class: `lane ${party}` } : {})}>
+      <td>
         <b>{visible(person.name)}</b> {party ? <PartyChip {...partySide(engagement, party)} /> : null}
       </td>
-      <td role="cell">
+      <td>
         {visible(session.role)} on <b>{visible(session.target)}</b>
         <br />
         <span class="muted">
           {cell}, {session.kind}
         </span>
       </td>
-      <td role="cell">
+      <td>
         <Moment at={session.startedAt} now={reader.now} zone={engagement.matrix.timezone} />
         <br />
         <span class="muted">{lengthWords(Math.max(1, lasted))}</span>
       </td>
-      <td role="cell">
+      <td>
         {session.endedAt ? (
           <>
             <State is="ended" /> {endWords(session.endReason)}
@@ -104,7 +102,7 @@ function SessionRow({ of: { row, membership, replay }, reader }: { of: SessionSe
           <State is="live" />
         )}
       </td>
-      <td role="cell">
+      <td>
         <a href={`/sessions/${session.id}`}>
           {replay ? 'Replay' : 'Details'}
           <span class="sr">

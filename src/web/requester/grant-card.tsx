@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx';
 import type { Application } from '../../api/application.ts';
 import type { Engagement } from '../../domain/decision.ts';
 import { type Grant, isLive } from '../../domain/grant.ts';
@@ -15,6 +16,8 @@ interface Props {
   /** Who holds it, where that is not said already. */
   readonly holder: Known | null;
   readonly returnTo: string;
+  /** What else its reader should know of it. */
+  readonly children?: Child;
 }
 
 const ENDS: Readonly<Record<string, string>> = {
@@ -25,7 +28,7 @@ const ENDS: Readonly<Record<string, string>> = {
 };
 
 /** A grant with what its reader can do about it: use it, hand it back, end it. */
-export function GrantCard({ app, grant, reader, engagement, holder, returnTo }: Props) {
+export function GrantCard({ app, grant, reader, engagement, holder, returnTo, children }: Props) {
   const zone = engagement.matrix.timezone;
   const live = isLive(grant, reader.now);
   const later = grant.endedAt === null && reader.now < grant.startsAt;
@@ -62,6 +65,7 @@ export function GrantCard({ app, grant, reader, engagement, holder, returnTo }: 
           </>
         )}
       </p>
+      {children}
       {mine && live && grant.protocol === 'ssh' ? (
         <Copy text={sshCommand(app, grant, reader)} what="the command" />
       ) : null}

@@ -7,7 +7,7 @@ export function OwnRequest({ view, typed }: { view: RequestView; typed: Readonly
   if (state !== 'waiting') {
     return state === 'approved' ? null : (
       <p>
-        <a role="button" href={askAgain(view)}>
+        <a class="button" href={askAgain(view)}>
           Ask again
         </a>
       </p>
@@ -23,9 +23,7 @@ export function OwnRequest({ view, typed }: { view: RequestView; typed: Readonly
     >
       <p>It waits for an answer. You can close this page: nothing is lost.</p>
       <details {...(amending ? { open: true } : {})}>
-        <summary role="button" class="outline">
-          Change it…
-        </summary>
+        <summary class="button outline">Change it…</summary>
         <form method="post" action={`/r/${request.id}/amend`}>
           <p class="muted">
             A change asks anew: answers that were given to what it said before no longer count.

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { Visitor } from '../../src/demo/visitor.ts';
+import { issuerKey } from '../../src/identity/sign-in.ts';
+import { raised } from '../fixtures/raised.ts';
+
+const stage = raised();
+
+/** Where the provider sends a browser back to, caught before the broker sees it. */
+async function caughtCallback(visitor: Visitor, name: 'maya' | 'dana'): Promise<URL> {
+  const { party, email, password } = stage().cast[name];
+  const key = issuerKey(stage().providers[party].issuer);
+  const left = await visitor.ask(new URL(`/signin/${key}`, stage().url));
+  let next = new URL(left.headers.location!);
+  await visitor.open(next);
+  const form = visitor.page.forms.find(one => one.fields.some(field => field.type === 'password'))!;
+  const body = new URLSearchParams(form.fields.map(field => [field.name, field.value]));
+  body.set(form.fields.find(field => field.type === 'email')!.name, email);
+  body.set(form.fields.find(field => field.type === 'password')!.name, password);
+  let answer = await visitor.ask(form.action, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: form.action.origin },
+    body: body.toString(),
+  });
+  for (let hops = 0; hops < 10; hops++) {
+    next = new URL(answer.headers.location!, next);
+    if (next.origin === stage().url.origin) return next;
+    answer = await visitor.ask(next);
+  }
+  throw new Error('the provider never came back');
+}
+
+const whoami = (visitor: Visitor) => visitor.ask(new URL('/api/v1/whoami', stage().url));
+
+describe('coming back from the provider', () => {
+  it('works once: a replayed state and code are refused', async () => {
+    const maya = new Visitor();
+    const callback = await caughtCallback(maya, 'maya');
+    expect((await maya.ask(callback)).status).toBe(303);
+    expect((await whoami(maya)).status).toBe(200);
+    const replayed = await maya.ask(callback);
+    expect(replayed.status).toBe(400);
+  });
+
+  it('in another browser is refused, so nobody can be signed in as the attacker', async () => {
+    const attacker = new Visitor();
+    const callback = await caughtCallback(attacker, 'maya');
+    const victim = new Visitor();
+    expect((await victim.ask(callback)).status).toBe(400);
+    expect((await whoami(victim)).status).toBe(401);
+  });
+
+  it('to the other issuer’s address is refused: no mix-up', async () => {
+    const maya = new Visitor();
+    const callback = await caughtCallback(maya, 'maya');
+    const other = new URL(callback);
+    other.pathname = `/signin/${issuerKey(stage().providers.client.issuer)}/callback`;
+    expect((await maya.ask(other)).status).toBe(400);
+    expect((await whoami(maya)).status).toBe(401);
+  });
+
+  it('with another state, or none, is refused', async () => {
+    const maya = new Visitor();
+    const callback = await caughtCallback(maya, 'maya');
+    for (const state of ['', 'x'.repeat(43)]) {
+      const forged = new URL(callback);
+      forged.searchParams.set('state', state);
+      expect((await maya.ask(forged)).status).toBe(400);
+    }
+  });
+
+  it('of an issuer that nobody configured is refused', async () => {
+    const answer = await new Visitor().ask(new URL('/signin/000000000000', stage().url));
+    expect(answer.status).toBe(400);
+  });
+
+  it('lands nowhere but here, whatever return address was given', async () => {
+    for (const target of [
+      '//evil.example',
+      'https://evil.example/',
+      '/\\evil.example',
+      'javascript:alert(1)',
+    ]) {
+      const visitor = new Visitor();
+      const { email, password } = stage().cast.maya;
+      const page = await visitor.signIn(
+        stage().url,
+        'Northwind',
+        email,
+        password,
+        `/signin?return_to=${encodeURIComponent(target)}`,
+      );
+      expect(page.url.origin).toBe(stage().url.origin);
+    }
+  });
+});
+
+describe('a session', () => {
+  it('is not fixed by a cookie that was there before', async () => {
+    const maya = new Visitor();
+    const fixed = 'A'.repeat(43);
+    const before = await maya.ask(new URL('/api/v1/whoami', stage().url), {
+      headers: { cookie: `sallyport=${fixed}` },
+    });
+    expect(before.status).toBe(401);
+    const { email, password } = stage().cast.maya;
+    await maya.signIn(stage().url, 'Northwind', email, password);
+    const cookie = maya.cookies.header(stage().url, 'GET') ?? '';
+    expect(cookie).toContain('sallyport=');
+    expect(cookie).not.toContain(fixed);
+  });
+
+  it('changes nothing on the word of another site', async () => {
+    const dana = await stage().as('dana');
+    for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, {}] as Record<
+      string,
+      string
+    >[]) {
+      const forged = await dana.ask(new URL('/api/v1/lockout', stage().url), {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      expect(forged.status).toBe(403);
+      expect(JSON.parse(forged.body.toString()).code).toBe('wrong-origin');
+    }
+  });
+
+  it('ends when its person signs out, also for a copy of the cookie', async () => {
+    const maya = new Visitor();
+    const { email, password } = stage().cast.maya;
+    await maya.signIn(stage().url, 'Northwind', email, password);
+    const cookie = maya.cookies.header(stage().url, 'GET')!;
+    const out = await maya.ask(new URL('/signout', stage().url), {
+      method: 'POST',
+      headers: { origin: stage().url.origin, 'content-type': 'application/x-www-form-urlencoded' },
+      body: '',
+    });
+    expect(out.status).toBeLessThan(400);
+    const copy = await new Visitor().ask(new URL('/api/v1/whoami', stage().url), { headers: { cookie } });
+    expect(copy.status).toBe(401);
+  });
+
+  it('lets one browser be two people, and says which one acts', async () => {
+    const both = new Visitor();
+    const { maya, dana } = stage().cast;
+    await both.signIn(stage().url, 'Northwind', maya.email, maya.password);
+    await both.signIn(stage().url, 'Acme', dana.email, dana.password);
+    expect(JSON.parse((await whoami(both)).body.toString()).name).toBe('Dana Whitfield');
+    await both.open(stage().url);
+    await both.submit(/Maya Okafor/);
+    expect(JSON.parse((await whoami(both)).body.toString()).name).toBe('Maya Okafor');
+  });
+});
+
+describe('an account', () => {
+  it('is issuer and subject: the same subject at the other provider is somebody else', async () => {
+    const [maya, mallory] = await Promise.all([
+      stage().api('maya', 'GET', '/whoami'),
+      stage().api('mallory', 'GET', '/whoami'),
+    ]);
+    expect(maya.json.subject).toBe(mallory.json.subject);
+    expect(maya.json.id).not.toBe(mallory.json.id);
+    expect(mallory.json.engagements).toEqual([{ tenant: 'acme', party: 'client', squads: [] }]);
+  });
+
+  it('is not a token’s to widen: a token makes no token', async () => {
+    const answer = await stage().api('maya', 'POST', '/tokens', { label: 'another' });
+    expect([answer.status, answer.json.code]).toEqual([403, 'browser-needed']);
+  });
+
+  it('has tokens that end when they are revoked', async () => {
+    const noah = await stage().as('noah');
+    const made = await noah.ask(new URL('/api/v1/tokens', stage().url), {
+      method: 'POST',
+      headers: { origin: stage().url.origin, 'content-type': 'application/json' },
+      body: JSON.stringify({ label: 'once' }),
+    });
+    const { id, token } = JSON.parse(made.body.toString());
+    const call = () =>
+      fetch(new URL('/api/v1/whoami', stage().url), { headers: { authorization: `Bearer ${token}` } });
+    expect((await call()).status).toBe(200);
+    expect((await stage().api('noah', 'DELETE', `/tokens/${id}`)).status).toBe(200);
+    expect((await call()).status).toBe(401);
+  });
+
+  it.each(['', 'Bearer', 'Bearer x', `Bearer sp_${'A'.repeat(43)}`, 'Basic bWF5YTpwdw=='])(
+    'is nobody by the header %j',
+    async authorization => {
+      const answer = await fetch(new URL('/api/v1/whoami', stage().url), { headers: { authorization } });
+      expect(answer.status).toBe(401);
+    },
+  );
+});

@@ -1,0 +1,203 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Asked, checkAction, explainAction, testAction } from '../../src/cli/matrix.ts';
+import { readEngagement } from '../../src/matrices/read.ts';
+import { testEngagement } from '../../src/matrices/test.ts';
+
+const ACME = 'policies/acme';
+const NOW = Date.parse('2026-11-24T15:00:00Z');
+const common = { policies: './policies', now: NOW };
+const room = mkdtempSync(join(tmpdir(), 'sallyport-acme-'));
+afterAll(() => rmSync(room, { recursive: true }));
+
+function copy(file: string, from: string | RegExp, to: string): string {
+  const folder = mkdtempSync(join(room, 'c-'));
+  cpSync(ACME, folder, { recursive: true });
+  const text = readFileSync(join(folder, file), 'utf8');
+  expect(text).toMatch(from);
+  writeFileSync(join(folder, file), text.replace(from, to));
+  return folder;
+}
+
+const findings = (folder: string, at?: string) => {
+  const said = checkAction(folder, { ...common, at, json: true });
+  return {
+    code: said.code,
+    found: JSON.parse(said.out).findings as { code: string; where: string; severity: string }[],
+  };
+};
+
+describe('the expectations of the example', () => {
+  const reading = readEngagement(ACME);
+  if (!reading.ok || !reading.expectations) throw new Error('the example does not load');
+  it.each(testEngagement(reading.engagement, reading.expectations, NOW))('$name', ({ differences }) => {
+    expect(differences).toEqual([]);
+  });
+});
+
+describe('matrix check', () => {
+  it('finds the one gap of the example', () => {
+    const { code, found } = findings(ACME);
+    expect(code).toBe(1);
+    expect(found).toMatchObject([
+      { code: 'uncovered-target', severity: 'error', where: 'policies/acme/targets.yaml:16:3' },
+    ]);
+  });
+
+  it('says yes when nothing is open', () => {
+    const folder = copy(
+      'targets.yaml',
+      '    labels: { environment: prod, site: newark }',
+      '    labels: { service: backups, environment: prod }',
+    );
+    expect(checkAction(folder, common)).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('finds a cell without a secondary', () => {
+    const folder = copy('matrix.yaml', / {8}A2: client\/ciso {2}.*\n/, '');
+    const { code, found } = findings(folder);
+    expect(code).toBe(1);
+    expect(found[1]).toMatchObject({ code: 'no-secondary', where: `${folder}/matrix.yaml:45:7` });
+  });
+
+  it('warns of a review that is overdue, by the clock it is given', () => {
+    const folder = copy(
+      'targets.yaml',
+      '    labels: { environment: prod, site: newark }',
+      '    labels: { service: backups }',
+    );
+    expect(findings(folder, '2027-02-20T23:59').found).toEqual([]);
+    const { code, found } = findings(folder, '2027-02-21T00:00');
+    expect(code).toBe(0);
+    expect(found).toMatchObject([{ code: 'review-overdue', severity: 'warning' }]);
+  });
+
+  it('says what is wrong with a broken file and exits 2', () => {
+    const folder = copy('matrix.yaml', 'A: client/it', 'A: client/itt');
+    const said = checkAction(folder, common);
+    expect(said).toMatchObject({ code: 2, out: '' });
+    expect(said.err).toContain(`${folder}/matrix.yaml:48:12 unknown squad "client/itt"`);
+    expect(said.err).toContain('did you mean "client/it"?');
+    const asJson = checkAction(folder, { ...common, json: true });
+    expect(asJson.code).toBe(2);
+    expect(JSON.parse(asJson.out).problems[0]).toMatchObject({ line: 48, column: 12, nearest: 'client/it' });
+  });
+
+  it('exits 2 for a folder without a matrix, a tenant that is not there and a time that is none', () => {
+    expect(checkAction(join(room, 'nowhere'), common).code).toBe(2);
+    expect(checkAction(undefined, { ...common, tenant: 'nobody' }).code).toBe(2);
+    expect(checkAction(ACME, { ...common, at: 'soon' }).code).toBe(2);
+  });
+
+  it('fits 80 columns', () => {
+    for (const line of checkAction(ACME, common).out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('matrix test', () => {
+  it('holds for the example', () => {
+    const said = testAction(undefined, { ...common, tenant: 'acme' });
+    expect(said.code).toBe(0);
+    expect(said.out).toContain('15 expectations held, 0 failed.');
+  });
+
+  it('shows what was expected, what was answered and why', () => {
+    const folder = copy('matrix.yaml', 'for: 2h  ', 'for: 4h  ');
+    const said = testAction(folder, common);
+    expect(said.code).toBe(1);
+    expect(said.out).toContain('FAIL  longer than the cell allows');
+    expect(said.out).toContain('- expected refused');
+    expect(said.out).toContain('+ answered needs-approval');
+    expect(said.out).toContain('backups/restore allows 4h');
+    const { results } = JSON.parse(testAction(folder, { ...common, json: true }).out);
+    expect(results.find((result: { ok: boolean }) => !result.ok).differences).toEqual([
+      { key: 'decision', expected: 'refused', actual: 'needs-approval' },
+      { key: 'code', expected: 'duration-too-long', actual: null },
+    ]);
+  });
+
+  it('compares whatever an expectation says of a decision', () => {
+    const folder = copy(
+      'expectations.yaml',
+      /decision: needs-approval\n {4}approvers: \[dana, ravi\]\n {2}- name: longer/,
+      [
+        'decision: needs-approval',
+        '    approvers: [ravi, dana]',
+        '    cell: backups/restore',
+        '    ladder: [{ squad: client/it, people: [dana, ravi], after: 0s }, { squad: client/ciso, people: [chris, robin@acme.example], after: 15m }]',
+        '    consulted: [client/app-owner]',
+        '    explanation: ["backups/restore allows 2h"]',
+        '    ends_by: null',
+        '    exception: "year-end freeze"',
+        '  - name: longer',
+      ].join('\n'),
+    );
+    const { results } = JSON.parse(testAction(folder, { ...common, json: true }).out);
+    expect(results[0].differences).toEqual([{ key: 'exception', expected: 'year-end freeze', actual: null }]);
+  });
+});
+
+describe('matrix explain', () => {
+  const maya: Asked = { ...common, who: 'maya', target: 'db01', ssh: 'root', for: '1h' };
+
+  it('answers in the words of the matrix, with the lines that decided', () => {
+    const said = explainAction(ACME, {
+      ...maya,
+      activity: 'backups/restore',
+      ticket: 'INC-7',
+      at: '2026-12-20T10:00',
+    });
+    expect(said.code).toBe(0);
+    expect(said.out).toMatchInlineSnapshot(`
+      "maya (Northwind MSP) asks for ssh root on db01 for backups/restore for 1h from
+      2026-12-20 10:00 America/New_York with ticket INC-7.
+
+      needs-approval
+        backups/restore (Restore from backup) covers db01: service: backups
+        R msp/backup-ops: maya may ask
+        gives ssh root
+        for 1h: backups/restore allows 2h
+        exception "year-end freeze" applies: during: year-end
+        rule "regulated production has two parties" requires parties: differ,
+          ticket: required, record: always
+        ticket INC-7, asked for by backups/restore
+        A client/it (dana, ravi) at once, A2 client/ciso (chris, robin@acme.example)
+          after 15m may answer
+        co_approve: client/ciso, one person each besides the approver
+
+        Asked      client/it: dana, ravi (at once)
+        Then       client/ciso: chris, robin@acme.example (after 15m)
+        And        client/ciso
+        Escalates  client/legal, msp/account
+        Consulted  client/app-owner
+        Informed   msp/account
+        Obliged    record, ticket
+
+        backups/restore  policies/acme/matrix.yaml:45:7
+        exception "year-end freeze"  policies/acme/matrix.yaml:63:13
+        rule "regulated production has two parties"  policies/acme/matrix.yaml:109:5
+        db01  policies/acme/targets.yaml:3:3
+        version 2026.11, digest 2637ccb0e26b
+      "
+    `);
+  });
+
+  it('exits 1 for a no', () => {
+    const said = explainAction(ACME, { ...maya, target: 'legacy01', json: true });
+    expect(said.code).toBe(1);
+    expect(JSON.parse(said.out)).toMatchObject({ decision: 'refused', code: 'no-cell' });
+  });
+
+  it.each<[string, Partial<Asked>]>([
+    ['a person nobody named', { who: 'maja' }],
+    ['a duration that is none', { for: 'long' }],
+    ['a time that is none', { at: 'noon' }],
+    ['two protocols', { web: 'admin' }],
+  ])('exits 2 for %s', (_, changes) => {
+    const said = explainAction(ACME, { ...maya, ...changes });
+    expect(said.code).toBe(2);
+    expect(said.err.trim().split('\n')).toHaveLength(1);
+  });
+});

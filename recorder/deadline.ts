@@ -131,3 +131,16 @@ export class Deadlines {
     this.#timer = undefined;
   }
 }
+
+/** Rejects after `ms` (well below 24 days): a file system that hangs may never answer. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the disk did not answer for ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

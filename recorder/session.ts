@@ -1,5 +1,5 @@
 import type { Admission, ControlPlane, EndReason, Refusal, RequestedChannel } from './control-plane.ts';
-import type { Clock, Deadlines } from './deadline.ts';
+import { type Clock, type Deadlines, within } from './deadline.ts';
 import * as messages from './messages.ts';
 import {
   type Exit,
@@ -73,6 +73,7 @@ export class Session {
   #target: TargetSide | null = null;
   #ending: Promise<void> | null = null;
   #gone = false;
+  #unrecorded = false;
   #stopWatching: (() => void)[] = [];
   #ended: () => void = () => {};
   /** Resolves when an admitted session begins to end: nothing is relayed any more. */
@@ -120,9 +121,11 @@ export class Session {
   async #run(): Promise<void> {
     const admission = await this.#admit();
     if (admission === null) return;
-    if (!(await this.#record(admission))) return this.#settle();
-    this.#greet(admission);
-    await this.#connect(admission);
+    // It may have ended by now: revoked, or given up, while the answer was on its way.
+    if (this.#ending === null && (await this.#record(admission))) {
+      this.#greet(admission);
+      await this.#connect(admission);
+    }
     await this.#settle();
   }
 
@@ -221,7 +224,8 @@ export class Session {
 
   #recordingFailed(cause: Error): void {
     const { admission } = this;
-    if (admission === null || this.#ending !== null) return;
+    if (admission === null || this.#unrecorded) return;
+    this.#unrecorded = true;
     this.#logger.error({ err: cause, session: admission.session }, 'a recording failed');
     this.#reports.incident({ session: admission.session, kind: 'recording-failed', detail: cause.message });
     const lines = this.#target === null ? messages.NOT_RECORDABLE : messages.RECORDING_BROKE;
@@ -304,15 +308,16 @@ export class Session {
   }
 
   async #closeRecording(marker: string): Promise<WholeFile | null> {
-    try {
-      if (this.#opening === null) return null;
-      const recording = await within(this.#parts.limits.diskMs, this.#opening);
-      recording.marker(marker);
-      return await recording.close();
-    } catch {
-      // Never opened; why, was said where it failed.
-      return null;
-    }
+    const { diskMs } = this.#parts.limits;
+    // Where it never opened, `#record` has said why.
+    const recording = this.#opening && (await within(diskMs, this.#opening).catch(() => null));
+    if (recording === null) return null;
+    recording.marker(marker);
+    const closing = recording.close();
+    return within(diskMs, closing).catch(cause => {
+      recording.abandon(cause as Error);
+      return closing;
+    });
   }
 
   #report(admission: Admission, ending: Ending, at: number, recording: WholeFile | null): void {
@@ -370,9 +375,10 @@ export class Session {
       { err: error, session: this.#admission?.session },
       'a session failed in the gateway itself',
     );
+    const lines = ['something failed in the gateway; this session is closed.'];
+    const marker = 'cut: a failure in the gateway';
+    if (this.#ending === null) await this.#end({ reason: 'gateway-stopped', lines, marker, exit: REFUSED });
     this.#target?.destroy();
-    this.#abort.abort();
-    for (const stop of this.#stopWatching.splice(0)) stop();
     await this.#person.close(REFUSED, 0).catch(() => {});
   }
 }
@@ -380,17 +386,4 @@ export class Session {
 function ended(exit: Exit | null): string {
   if (exit === null) return 'ended: no exit status';
   return 'status' in exit ? `ended: exit status ${exit.status}` : `ended: signal ${exit.signal}`;
-}
-
-/** Rejects after `ms`: a file system that hangs may never answer. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the disk did not answer for ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -138,7 +138,7 @@ export function requestRoutes(api: Api, app: Application): void {
     );
     if (request.state === 'refused') {
       const { decision } = request;
-      throw new Refused(decision.code!, decision.explanation.join(' '), 403, {
+      throw new Refused(decision.code!, decision.explanation[0] ?? 'The matrix does not allow this.', 403, {
         request: request.id,
         ...decision,
       });

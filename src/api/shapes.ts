@@ -41,14 +41,10 @@ export const questionShape = z.strictObject({
     .openapi({ description: 'Duration such as 45m or 1h30m, at least one second', example: '1h' }),
   ticket: line(200).optional(),
   severity: line(40).optional(),
-  at: z
-    .string()
-    .max(40)
-    .optional()
-    .openapi({
-      description: "When it shall begin; without a zone, in the matrix's",
-      example: '2026-11-24T10:00',
-    }),
+  at: z.string().max(40).optional().openapi({
+    description: "When it shall begin; without a zone, in the matrix's",
+    example: '2026-11-24T10:00',
+  }),
   reason: words(2000).optional(),
 });
 

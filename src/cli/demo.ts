@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readClientConfiguration } from '../configuration.ts';
 import { CAST, type CastName } from '../demo/cast.ts';
@@ -18,9 +18,18 @@ export async function demo({ once, json }: { once: boolean; json: boolean }): Pr
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const release = await lockData(folder, 'demo');
   try {
+    await clear(folder);
     await perform(folder, ports, once, json);
   } finally {
     release();
+  }
+}
+
+/** Each demo starts afresh: what an earlier one made, and nothing else, goes. */
+async function clear(folder: string): Promise<void> {
+  const made = /^(broker|db01|keys|known_hosts|leaked|policies|tokens|restore.*|.*\.(cast|ndjson|txt))$/;
+  for (const name of await readdir(folder)) {
+    if (made.test(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

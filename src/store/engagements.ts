@@ -28,10 +28,7 @@ export interface Engagements extends EngagementCache {
 }
 
 /** @param parse makes an engagement of a stored version; a version that was in force once always parses. */
-export function openEngagements(
-  database: Database,
-  parse: (source: string) => Engagement,
-): Engagements {
+export function openEngagements(database: Database, parse: (source: string) => Engagement): Engagements {
   const parsed = new Map<string, Engagement>();
   const cache: EngagementCache = {
     get: (tenant, digest) => parsed.get(`${tenant} ${digest}`),

@@ -10,6 +10,7 @@ import { build, version } from 'esbuild';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ISLANDS = join(HERE, 'islands');
+const STYLE = ['base', 'signs', 'forms', 'cards', 'media'].map(name => join(HERE, 'style', `${name}.css`));
 const resolve = createRequire(import.meta.url).resolve;
 
 interface Source {
@@ -25,6 +26,12 @@ const file = (type: string, path: string): Source => ({
   body: async () => readFileSync(path),
 });
 
+/** Written in parts, sent as one. */
+const joined = (type: string, paths: readonly string[]): Source => {
+  const whole = () => Buffer.concat(paths.map(path => readFileSync(path)));
+  return { type, seed: whole, body: async () => whole() };
+};
+
 const island = (name: string): Source => ({
   type: 'text/javascript; charset=utf-8',
   seed: islandsSeed,
@@ -33,7 +40,7 @@ const island = (name: string): Source => ({
 
 const sources: Readonly<Record<string, Source>> = {
   'pico.css': file('text/css; charset=utf-8', resolve('@picocss/pico/css/pico.zinc.min.css')),
-  'style.css': file('text/css; charset=utf-8', join(HERE, 'style.css')),
+  'style.css': joined('text/css; charset=utf-8', STYLE),
   'player.css': file('text/css; charset=utf-8', resolve('asciinema-player/dist/bundle/asciinema-player.css')),
   'icon.svg': file('image/svg+xml', join(HERE, 'icon.svg')),
   'page.js': island('page'),

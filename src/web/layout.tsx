@@ -8,6 +8,7 @@ import { visible } from '../notifiers/visible-text.ts';
 import { assetUrl } from './assets.ts';
 import { Moment, Notice, Sides } from './parts.tsx';
 import type { Reader } from './reader.ts';
+import { choicesOf } from './requester/choices.ts';
 
 interface PageProps {
   readonly title: string;
@@ -60,7 +61,7 @@ function Top({ reader, path }: { reader: Reader | null; path: string }) {
         {reader ? (
           <>
             <nav aria-label="Pages">
-              <a href="/ask">Ask</a>
+              {choicesOf(reader.memberships).length > 0 ? <a href="/ask">Ask</a> : null}
               <a href="/sessions">Sessions</a>
               {logs ? <a href="/log">Log</a> : null}
               <a href="/matrix">Matrix</a>

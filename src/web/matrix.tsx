@@ -195,12 +195,7 @@ function Squad({ name, engagement, people, directory }: Omit<CellProps, 'cell'> 
   const party = name.startsWith('msp/') ? 'msp' : 'client';
   return (
     <div class={`squad ${party}`}>
-      <b>{name}</b>{' '}
-      <span class="muted">
-        {members.length === 0
-          ? "nobody known yet: the party's identity provider says who, at their sign-in"
-          : null}
-      </span>
+      <b>{name}</b> <span class="muted">{members.length === 0 ? 'nobody seen yet' : null}</span>
       {members.length > 0 ? (
         <ul class="people">
           {members.map(({ handle }) => (

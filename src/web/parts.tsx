@@ -65,7 +65,9 @@ interface TimeProps {
 
 /** When: in the matrix's zone; the island says it in the reader's first where that differs. */
 export function Moment({ at, zone, now, seconds }: TimeProps & { zone: string; seconds?: boolean }) {
-  const close = seconds || Math.abs(at.getTime() - now.getTime()) < 10 * 60_000;
+  const ahead = at.getTime() - now.getTime();
+  // A deadline that is near is said to the second.
+  const close = seconds || (ahead > 0 && ahead < 10 * 60_000);
   return (
     <time
       datetime={at.toISOString()}
@@ -194,9 +196,15 @@ export const Ids = ({ of }: { of: readonly (readonly [label: string, id: string]
   </p>
 );
 
-export const bytesText = (count: number): string =>
-  count < 10_000
-    ? `${count} bytes`
-    : count < 10_000_000
-      ? `${Math.round(count / 1000)} kB`
-      : `${Math.round(count / 1_000_000)} MB`;
+/**
+ * For whom a form was shown. A browser may be several people at once, and another window may have changed who it is:
+ * what is sent then is not what was meant.
+ */
+export const As = ({ of }: { of: { readonly person: { readonly id: string } } }) => (
+  <input type="hidden" name="as" value={of.person.id} />
+);
+
+export function bytesText(count: number): string {
+  if (count < 10_000) return count === 1 ? '1 byte' : `${count} bytes`;
+  return count < 10_000_000 ? `${Math.round(count / 1000)} kB` : `${Math.round(count / 1_000_000)} MB`;
+}

@@ -51,7 +51,7 @@ function OtherPeople({ reader, path }: { reader: Reader; path: string }) {
         led you here, it may have been meant for another account of yours.
       </p>
       <SwitchForms reader={reader} path={path} />
-      <p>
+      <p class="buttons">
         <a class="button outline" href={signInPath(path)}>
           Sign in as somebody else
         </a>{' '}
@@ -66,6 +66,7 @@ function titleOf({ status, code }: Problem): string {
   if (code === 'wrong-origin') return 'That came from another site';
   if (SIGN_IN.has(code)) return 'You are not signed in yet';
   if (status === 500) return 'Something failed here';
+  if (code === 'somebody-else') return 'You are somebody else here now';
   if (status === 409) return 'It is not as it was';
   if (status === 403) return 'The answer is no';
   return 'That could not be done';

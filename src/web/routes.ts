@@ -1,6 +1,8 @@
 import type { Context } from 'hono';
 import type { Application, Env } from '../api/application.ts';
 import type { Api } from '../api/server.ts';
+import { Refused } from '../elevation/contract.ts';
+import { readForm } from './forms.ts';
 import { pageBehind } from './problem.tsx';
 import { type Reader, readerOf } from './reader.ts';
 import { signInPath } from './return-to.ts';
@@ -23,7 +25,17 @@ export function signedInRoutes(server: Api, app: Application): SignedInRoutes {
       server.get(path, wrapped(handler));
     },
     post: (path, handler) => {
-      server.post(path, wrapped(handler));
+      server.post(
+        path,
+        wrapped(async (c, reader) => {
+          const { as } = await readForm(c);
+          if (as !== undefined && as !== reader.person.id) {
+            const message = `This page was shown to somebody else; you are ${reader.person.name} here now.`;
+            throw new Refused('somebody-else', message, 409);
+          }
+          return handler(c, reader);
+        }),
+      );
     },
   };
 }

@@ -121,18 +121,21 @@ export class House {
     return new House(folder, controlPlane, gateway, recordings);
   }
 
+  /** The start of a stock client's command line. */
+  command(tool: 'ssh' | 'scp' | 'sftp'): readonly string[] {
+    return [tool, ...this.#options, tool === 'ssh' ? '-p' : '-P', `${this.gateway.port}`];
+  }
+
   /** `ssh` with the given options and command, as root@db01. */
   ssh(args: readonly string[], input: Buffer | 'open' | 'closed' = 'closed'): Run {
-    return new Run(
-      'ssh',
-      [...this.#options, '-p', `${this.gateway.port}`, 'root@db01@127.0.0.1', ...args],
-      input,
-    );
+    const [command, ...options] = this.command('ssh');
+    return new Run(command!, [...options, 'root@db01@127.0.0.1', ...args], input);
   }
 
   /** `scp` or `sftp`. */
   copy(tool: 'scp' | 'sftp', args: readonly string[], input: Buffer | 'closed' = 'closed'): Run {
-    return new Run(tool, [...this.#options, '-P', `${this.gateway.port}`, ...args], input);
+    const [command, ...options] = this.command(tool);
+    return new Run(command!, [...options, ...args], input);
   }
 
   async close(): Promise<void> {

@@ -64,6 +64,12 @@ describe('a command', () => {
     expect(ending.recording!.segments).toBeGreaterThan(4);
   });
 
+  test('goes on while the client changes keys under load', async () => {
+    const bytes = randomBytes(8 * 1024 * 1024);
+    const ran = await house.ssh(['-o', 'RekeyLimit=1M', 'cat'], bytes).ended;
+    expect(sha256(ran.stdout)).toBe(sha256(bytes));
+  });
+
   test('mixes a lot of output and errors without losing or doubling any', async () => {
     const ran = await house.ssh(['for i in $(seq 60000); do echo out$i; echo err$i >&2; done']).ended;
     const numbers = (word: string) => Array.from({ length: 60000 }, (_, at) => `${word}${at + 1}\n`).join('');
@@ -203,6 +209,31 @@ describe('a copy', () => {
     ).ended;
     expect(ran).toMatchObject({ status: 0 });
     expect(readFileSync(there)).toEqual(bytes);
+  });
+
+  test('with git', async () => {
+    const there = join(sshd.folder, 'repository.git');
+    const made = await new Run('git', ['init', '-q', '--bare', there]).ended;
+    expect(made.status).toBe(0);
+    const command = house.command('ssh').join(' ');
+    const config = [
+      '-c',
+      `core.sshCommand=${command}`,
+      '-c',
+      'user.name=m',
+      '-c',
+      'user.email=m@example.com',
+    ];
+    const here = join(house.folder, 'clone');
+    const git = (...args: string[]) => new Run('git', [...config, ...args]).ended;
+    expect((await git('clone', '-q', `root@db01@127.0.0.1:${there}`, here)).status).toBe(0);
+    writeFileSync(join(here, 'file'), bytes);
+    await git('-C', here, 'add', 'file');
+    await git('-C', here, 'commit', '-qm', 'one');
+    expect(await git('-C', here, 'push', '-q', 'origin', 'HEAD:main')).toMatchObject({ status: 0 });
+    const ending = await house.controlPlane.ended(2);
+    expect(checkedCast(house, ending).markers[0]).toContain("transfer: git-receive-pack '");
+    expect(ending.bytesIn).toBeGreaterThan(bytes.length);
   });
 
   test('hides no shell: a command with something beside the copy is recorded', async () => {

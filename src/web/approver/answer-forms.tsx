@@ -1,5 +1,5 @@
 import { visible } from '../../notifiers/visible-text.ts';
-import { CellLink, Explanation, Moment, Notice } from '../parts.tsx';
+import { As, CellLink, Explanation, Moment, Notice } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import { capacityOf, type RequestView } from './request-view.ts';
 
@@ -19,7 +19,7 @@ export function AnswerForms({ view, reader, typed }: Props) {
       </Notice>
     );
   }
-  if (mine) return <WhyLines view={view} lead="Nobody answers their own request." />;
+  if (mine) return <WhyLines view={view} lead={null} />;
   if (answered) {
     const rest = open.map(place => (place === 'approver' ? 'an approver' : place.slice(3)));
     return (
@@ -58,6 +58,7 @@ export function AnswerForms({ view, reader, typed }: Props) {
         {decision.exception ? `, exception "${visible(decision.exception)}"` : ''}.
       </p>
       <form method="post" action={answerPath('approve')}>
+        <As of={reader} />
         <input type="hidden" name="digest" value={view.digest} />
         <button type="submit" class="yes">
           Approve
@@ -66,6 +67,7 @@ export function AnswerForms({ view, reader, typed }: Props) {
       <details {...(typed.deny === undefined ? {} : { open: true })}>
         <summary class="button outline no">Deny…</summary>
         <form method="post" action={answerPath('deny')}>
+          <As of={reader} />
           <input type="hidden" name="digest" value={view.digest} />
           <label>
             Why not? {visible(view.asker.name)} is told.
@@ -86,10 +88,10 @@ export function AnswerForms({ view, reader, typed }: Props) {
   );
 }
 
-function WhyLines({ view, lead }: { view: RequestView; lead: string }) {
+function WhyLines({ view, lead }: { view: RequestView; lead: string | null }) {
   return (
     <section>
-      <p>{lead}</p>
+      {lead ? <p>{lead}</p> : null}
       <details class="why">
         <summary>What the matrix says</summary>
         <Explanation

@@ -10,7 +10,7 @@ import { listGrants } from '../../store/grants.ts';
 import { listSessions } from '../../store/sessions.ts';
 import { check, readForm } from '../forms.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
-import { Notice } from '../parts.tsx';
+import { As, Notice } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
 
@@ -91,6 +91,7 @@ function LockoutPage({ reader, path, membership, grants, sessions }: Props) {
             </p>
             {mayLiftLockout(engagement, member) ? (
               <form method="post" action="/lockout/lift">
+                <As of={reader} />
                 <input type="hidden" name="tenant" value={tenant} />
                 <button type="submit">Lift the lockout</button>
                 <p class="muted">What was ended stays ended; {msp} asks anew.</p>
@@ -111,6 +112,7 @@ function LockoutPage({ reader, path, membership, grants, sessions }: Props) {
             </p>
             {may ? (
               <form method="post" action="/lockout">
+                <As of={reader} />
                 <input type="hidden" name="tenant" value={tenant} />
                 <label>
                   Why, if there is time to say

@@ -71,8 +71,8 @@ export function RequestPage({ app, reader, view, message, typed }: Props) {
           </h1>
         </header>
         <WhatFor view={view} reader={reader} />
+        {mine ? <OwnRequest view={view} reader={reader} typed={typed} /> : null}
         {state === 'waiting' ? <AnswerForms view={view} reader={reader} typed={typed} /> : null}
-        {mine ? <OwnRequest view={view} typed={typed} /> : null}
         {grant ? (
           <section>
             <h2>{mine ? 'What you hold' : 'What was given'}</h2>
@@ -86,9 +86,9 @@ export function RequestPage({ app, reader, view, message, typed }: Props) {
             />
           </section>
         ) : null}
+        <Answers view={view} reader={reader} />
         {state === 'waiting' ? null : <Why view={view} />}
         <Asked view={view} reader={reader} />
-        <Answers view={view} reader={reader} />
         <Undelivered view={view} />
         <Ids
           of={[
@@ -177,7 +177,7 @@ function Asked({ view, reader }: { view: RequestView; reader: Reader }) {
   const current = ladder.findLastIndex(rung => rung.reached);
   return (
     <section>
-      <h2>Who is asked</h2>
+      <h2>{waits ? 'Who is asked' : 'Who was asked'}</h2>
       <ol class="ladder">
         {ladder.map((rung, at) => (
           <li class={waits && at === current ? 'now' : ''}>

@@ -9,7 +9,8 @@ import { Copy, Empty, Moment, PartyChip, partySide } from '../parts.tsx';
 import { type Directory, directoryOf } from '../people.ts';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
-import { KNOWN_ACTIONS, sentenceOf } from './sentences.ts';
+import { zonedWords } from '../time-words.ts';
+import { KNOWN_ACTIONS, type Saying, sentenceOf } from './sentences.ts';
 
 const A_PAGE = 50;
 
@@ -117,7 +118,11 @@ interface EntriesProps {
 export function Entries({ entries, directory, membership, reader }: EntriesProps) {
   if (entries.length === 0)
     return <Empty>Nothing in the log is like that. Leave a field empty to see more.</Empty>;
-  const nameOf = (id: string) => directory.byId(id)?.name ?? id;
+  const zone = membership.engagement.matrix.timezone;
+  const saying: Saying = {
+    name: id => directory.byId(id)?.name ?? id,
+    time: at => zonedWords(new Date(at), zone, reader.now, true),
+  };
   return (
     <ol class="log">
       {entries.map(entry => {
@@ -128,16 +133,11 @@ export function Entries({ entries, directory, membership, reader }: EntriesProps
             <p>
               <b>{visible(person?.name ?? actorWords(entry.actor))}</b>{' '}
               {person?.party ? <PartyChip {...partySide(membership.engagement, person.party)} /> : null}{' '}
-              {visible(shortened(sentenceOf(entry.action, data, nameOf), 400))}
+              {visible(shortened(sentenceOf(entry.action, data, saying), 400))}
             </p>
             <p class="muted">
-              <Moment
-                at={entry.at}
-                now={reader.now}
-                zone={membership.engagement.matrix.timezone}
-                seconds={true}
-              />{' '}
-              · {entry.action} · <Subject of={entry.subject} tenant={membership.tenant} /> · {entry.seq}
+              <Moment at={entry.at} now={reader.now} zone={zone} seconds={true} /> · {entry.action} ·{' '}
+              <Subject of={entry.subject} tenant={membership.tenant} /> · {entry.seq}
             </p>
             <details>
               <summary>

@@ -1,5 +1,6 @@
 import type { Application } from '../../api/application.ts';
 import { recordingResponse, type SessionSeen, sessionFor } from '../../api/sessions.ts';
+import type { Grant } from '../../domain/grant.ts';
 import { partyOf } from '../../domain/membership.ts';
 import { mayEndGrant } from '../../domain/permission.ts';
 import { Refused } from '../../elevation/contract.ts';
@@ -7,6 +8,7 @@ import { visible } from '../../notifiers/visible-text.ts';
 import { listGrants } from '../../store/grants.ts';
 import { Page, respond } from '../layout.tsx';
 import {
+  As,
   bytesText,
   CellLink,
   Fact,
@@ -31,7 +33,7 @@ export function replayPages(routes: SignedInRoutes, app: Application): void {
     const [grant] = await listGrants(app.database, { tenants: [session.tenant], id: session.grant });
     // The server lets this page, and no other, run WebAssembly.
     if (seen.replay) c.header('x-sallyport-player', '1');
-    return respond(c, <SessionPage seen={seen} reader={reader} request={grant?.grant.request ?? null} />);
+    return respond(c, <SessionPage seen={seen} reader={reader} grant={grant?.grant ?? null} />);
   });
 
   routes.get('/sessions/:id/recording', async c => recordingResponse(app, c, idOf(c.req.param('id'))));
@@ -47,10 +49,10 @@ function idOf(id: string | undefined): string {
 interface Props {
   readonly seen: SessionSeen;
   readonly reader: Reader;
-  readonly request: string | null;
+  readonly grant: Grant | null;
 }
 
-function SessionPage({ seen, reader, request }: Props) {
+function SessionPage({ seen, reader, grant }: Props) {
   const { row, membership, replay } = seen;
   const { session, person, cell } = row;
   const { engagement, member } = membership;
@@ -78,6 +80,7 @@ function SessionPage({ seen, reader, request }: Props) {
         </h1>
         {live && mayEnd ? (
           <form method="post" action={`${path}/terminate`}>
+            <As of={reader} />
             <button type="submit" class="danger">
               End this session now
             </button>
@@ -89,9 +92,9 @@ function SessionPage({ seen, reader, request }: Props) {
           <dl class="facts">
             <Fact label="Line">
               <CellLink tenant={session.tenant} cell={cell} />
-              {request ? (
+              {grant ? (
                 <>
-                  , given by <a href={`/r/${request}`}>this request</a>
+                  , given by <a href={`/r/${grant.request}`}>this request</a>
                 </>
               ) : null}
             </Fact>
@@ -114,6 +117,7 @@ function SessionPage({ seen, reader, request }: Props) {
                 <Moment at={session.endedAt} now={reader.now} zone={zone} seconds={true} />, after{' '}
                 {lengthWords(Math.max(1, (session.endedAt.getTime() - session.startedAt.getTime()) / 1000))},{' '}
                 {endWords(session.endReason)}
+                {session.endReason === 'terminated' ? whyCut(grant) : ''}
               </Fact>
             ) : null}
             <Fact label="Deadline">
@@ -178,6 +182,13 @@ function Recording({ seen, path }: { seen: SessionSeen; path: string }) {
       </p>
     </section>
   );
+}
+
+/** The gateway says only that it was told to cut; why stands in the grant. */
+function whyCut(grant: Grant | null): string {
+  if (grant?.endReason === 'locked-out') return ': the client shut its provider out';
+  if (grant?.endReason === 'revoked') return ': the grant was revoked';
+  return grant?.endReason === 'handed-back' ? ': the grant was handed back' : ' by hand';
 }
 
 const NoReplay = () => (

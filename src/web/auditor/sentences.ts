@@ -2,8 +2,11 @@ import type { AuditAction, AuditData } from '../../domain/audit-event.ts';
 import { lengthWords } from '../time-words.ts';
 import { endWords } from './sessions.tsx';
 
-/** Names for the ids that entries hold. */
-export type NameOf = (person: string) => string;
+/** How ids of people and times are said. */
+export interface Saying {
+  name(person: string): string;
+  time(at: string): string;
+}
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 const what = (facts: { protocol: string; role: string; target: string }): string =>
@@ -11,7 +14,7 @@ const what = (facts: { protocol: string; role: string; target: string }): string
 const short = (hash: string): string => hash.slice(0, 12);
 
 /** What an entry says after its actor's name: one sentence an action. */
-const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], nameOf: NameOf) => string } = {
+const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Saying) => string } = {
   'matrix.in-force': data => `put version ${data.version} of the matrix in force (${short(data.digest)})`,
   'person.signed-in': data =>
     `signed in at ${data.issuer}${data.groups.length ? `, in ${data.groups.join(', ')}` : ''}`,
@@ -35,11 +38,13 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], nameOf: Na
   'request.denied': () => 'denied it',
   'request.withdrawn': () => 'withdrew the request',
   'request.expired': data => `let the request lapse: ${data.asked.join(', ') || 'nobody'} did not answer`,
-  'grant.opened': (data, nameOf) => `gave ${nameOf(data.person)} ${what(data)} until ${data.ends_at}`,
+  'grant.opened': (data, { name, time }) =>
+    `gave ${name(data.person)} ${what(data)} until ${time(data.ends_at)}`,
   'grant.ended': data => `ended the grant: ${data.reason.replaceAll('-', ' ')}`,
   'session.refused': data => `was not let in as ${data.username} from ${data.address}: ${data.code}`,
   'session.admitted': data => `was let in to ${what(data)} (${data.kind}) from ${data.address}`,
-  'credential.issued': data => `issued a certificate for ${data.principal}, good until ${data.valid_before}`,
+  'credential.issued': (data, { time }) =>
+    `issued a certificate for ${data.principal}, good until ${time(data.valid_before)}`,
   'session.terminated': () => 'ended the session by hand',
   'session.incident': data => `reported an incident, ${data.kind}: ${data.detail}`,
   'recording.segment': data =>
@@ -56,11 +61,12 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], nameOf: Na
 };
 
 /** An action that has no sentence yet is shown by its name: nothing in the log is left out. */
-export function sentenceOf(action: string, data: unknown, nameOf: NameOf): string {
-  const say = SENTENCES[action as AuditAction] as ((data: unknown, nameOf: NameOf) => string) | undefined;
-  if (!say) return action;
+export function sentenceOf(action: string, data: unknown, saying: Saying): string {
+  if (!Object.hasOwn(SENTENCES, action)) return action;
+  const say = SENTENCES[action as AuditAction] as (data: unknown, saying: Saying) => string;
+
   try {
-    return say(data, nameOf);
+    return say(data, saying);
   } catch {
     // An older version wrote less into it.
     return action;

@@ -127,7 +127,7 @@ const ENDS: Readonly<Record<string, string>> = {
   deadline: 'cut at its deadline',
   revoked: 'cut: the grant was ended',
   'locked-out': 'cut by the lockout',
-  terminated: 'ended by hand',
+  terminated: 'cut before its time',
   'grant-ended': 'cut: the grant had ended',
 };
 

@@ -6,7 +6,6 @@ for (const place of document.querySelectorAll<HTMLElement>('[data-cast]')) {
   place.replaceChildren();
   const player = create(cast!, place, {
     fit: 'width',
-    preload: true,
     controls: true,
     idleTimeLimit: 3,
     theme: 'asciinema',

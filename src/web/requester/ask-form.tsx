@@ -5,7 +5,7 @@ import { givesText, whenText } from '../../domain/explanation.ts';
 import { ANSWER_WITHIN } from '../../domain/matrix.ts';
 import { visible } from '../../notifiers/visible-text.ts';
 import { Page } from '../layout.tsx';
-import { CellLink, Empty, Explanation, Notice, PartyChip, partySide } from '../parts.tsx';
+import { As, CellLink, Empty, Explanation, Notice, PartyChip, partySide } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import { placeOf } from '../time-words.ts';
 import type { AskProblem } from './ask.tsx';
@@ -89,6 +89,7 @@ export function AskForm({ reader, place, cell, logins, typed, problem }: FormPro
           <Answering cell={cell} tenant={tenant} /> <a href="/ask">Something else</a>
         </p>
         <form method="post" action="/ask">
+          <As of={reader} />
           <input type="hidden" name="tenant" value={tenant} />
           <input type="hidden" name="target" value={name} />
           <input type="hidden" name="activity" value={cell.id} />

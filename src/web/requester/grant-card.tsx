@@ -4,7 +4,7 @@ import type { Engagement } from '../../domain/decision.ts';
 import { type Grant, isLive } from '../../domain/grant.ts';
 import { mayEndGrant } from '../../domain/permission.ts';
 import { visible } from '../../notifiers/visible-text.ts';
-import { Apart, CellLink, Copy, Moment, PersonChip, State, Until } from '../parts.tsx';
+import { Apart, As, CellLink, Copy, Moment, PersonChip, State, Until } from '../parts.tsx';
 import type { Known } from '../people.ts';
 import type { Reader } from '../reader.ts';
 
@@ -71,6 +71,7 @@ export function GrantCard({ app, grant, reader, engagement, holder, returnTo, ch
       ) : null}
       {(live || later) && (mine || mayEnd) ? (
         <form method="post" action={`/grants/${grant.id}/${mine ? 'handback' : 'revoke'}`} class="inline">
+          <As of={reader} />
           <input type="hidden" name="return_to" value={returnTo} />
           <button type="submit" class="outline small">
             {mine ? 'Hand back' : 'Revoke'} <span class="sr">{`${grant.role} on ${grant.target}`}</span>

@@ -9,7 +9,7 @@ import { visible } from '../../notifiers/visible-text.ts';
 import { squadsOf } from '../approver/request-view.ts';
 import { check, readForm } from '../forms.ts';
 import { Page, respond } from '../layout.tsx';
-import { Copy, Empty, Fact, Moment, Notice, Sides, Until } from '../parts.tsx';
+import { As, Copy, Empty, Fact, Moment, Notice, Sides, Until } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
 
@@ -126,6 +126,7 @@ function MePage({ app, reader, keys, said }: Props) {
                   Added <Moment at={key.addedAt} now={now} zone={zone} />
                 </p>
                 <form method="post" action="/me/keys/remove">
+                  <As of={reader} />
                   <input type="hidden" name="fingerprint" value={key.fingerprint} />
                   <button type="submit" class="outline small">
                     Remove <span class="sr">{key.fingerprint}</span>
@@ -136,6 +137,7 @@ function MePage({ app, reader, keys, said }: Props) {
           </ul>
         )}
         <form method="post" action="/me/keys">
+          <As of={reader} />
           <label>
             A public key
             <textarea
@@ -159,7 +161,7 @@ function MePage({ app, reader, keys, said }: Props) {
           <Notice kind="live" title="Copy it now: it is shown this once">
             <Copy text={said.token.token} what="the token" />
             <p>
-              It is you, for <Until at={said.token.expiresAt} now={now} zone={zone} />. Use it as{' '}
+              It is you: <Until at={said.token.expiresAt} now={now} zone={zone} />. Use it as{' '}
               <code>SALLYPORT_TOKEN</code> or in an <code>Authorization: Bearer</code> header.
             </p>
           </Notice>
@@ -170,6 +172,7 @@ function MePage({ app, reader, keys, said }: Props) {
           </p>
         )}
         <form method="post" action="/me/tokens" class="inline">
+          <As of={reader} />
           <label>
             What for
             <input name="label" required maxlength={100} autocomplete="off" placeholder="my laptop" />

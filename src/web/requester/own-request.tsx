@@ -1,8 +1,16 @@
 import { formatDuration } from '../../domain/duration.ts';
 import type { RequestView } from '../approver/request-view.ts';
+import { As } from '../parts.tsx';
+import type { Reader } from '../reader.ts';
+
+interface Props {
+  readonly view: RequestView;
+  readonly reader: Reader;
+  readonly typed: Readonly<Record<string, string>>;
+}
 
 /** What the asker can still do: take it back, or change it, which asks anew. */
-export function OwnRequest({ view, typed }: { view: RequestView; typed: Readonly<Record<string, string>> }) {
+export function OwnRequest({ view, reader, typed }: Props) {
   const { request, state } = view;
   if (state !== 'waiting') {
     return state === 'approved' ? null : (
@@ -25,6 +33,7 @@ export function OwnRequest({ view, typed }: { view: RequestView; typed: Readonly
       <details {...(amending ? { open: true } : {})}>
         <summary class="button outline">Change it…</summary>
         <form method="post" action={`/r/${request.id}/amend`}>
+          <As of={reader} />
           <p class="muted">
             A change asks anew: answers that were given to what it said before no longer count.
           </p>
@@ -57,6 +66,7 @@ export function OwnRequest({ view, typed }: { view: RequestView; typed: Readonly
         </form>
       </details>
       <form method="post" action={`/r/${request.id}/withdraw`}>
+        <As of={reader} />
         <button type="submit" class="outline">
           Withdraw
         </button>

@@ -11,7 +11,7 @@ import {
 } from '../../store/ssh-sign-ins.ts';
 import { readForm } from '../forms.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
-import { Fact, Notice, Sides, Until } from '../parts.tsx';
+import { As, Fact, Notice, Sides, Until } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
 
@@ -106,6 +106,7 @@ function TerminalPage({ reader, terminal, path, wrong }: Props) {
           </Fact>
         </dl>
         <form method="post" action={path}>
+          <As of={reader} />
           <label for="code">
             The code that your own terminal shows
             <input

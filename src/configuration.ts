@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from './domain/duration.ts';
@@ -122,8 +122,9 @@ export function readConfiguration(
   unseal?: (sealed: string) => string,
 ): Configuration {
   const url = urlOf(environment, 'SALLYPORT_URL', 'http://localhost:8080');
-  const path = environment.SALLYPORT_CONFIG ?? 'sallyport.yaml';
-  const settings = readSettings(path, environment.SALLYPORT_CONFIG !== undefined);
+  const named = text(environment, 'SALLYPORT_CONFIG');
+  const path = named ?? 'sallyport.yaml';
+  const settings = readSettings(path, named !== null);
   const open = (value: Secret, where: string) => openSecret(value, where, environment, unseal);
   const databaseUrl = text(environment, 'DATABASE_URL');
   const migrationUrl = text(environment, 'DATABASE_MIGRATION_URL');
@@ -179,6 +180,12 @@ export function readConfiguration(
     logLevel: levelOf(environment),
   };
 }
+
+/** Where the sealing key is: what must be known before sealed settings can be read. */
+export const readSealing = (environment: Environment = process.env) => ({
+  key: keyOf(environment),
+  file: join(resolve(text(environment, 'SALLYPORT_DATA') ?? './data'), 'keys', 'sealing.key'),
+});
 
 /** Where the command line finds the broker, and what it shows to be let in. */
 export function readClientConfiguration(environment: Environment = process.env) {

@@ -89,6 +89,11 @@ async function assemble(
   stop: () => Promise<void>,
 ): Promise<Broker> {
   const { data, url, instance } = configuration;
+  // Before anything is started: nothing is left half-done by a folder that is not there.
+  await readdir(configuration.policies).catch(error => {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(`SALLYPORT_POLICIES: cannot read ${configuration.policies}: ${code}`);
+  });
   const keys = join(data, 'keys');
   const recordings = join(data, 'recordings');
   await mkdir(data, { recursive: true, mode: 0o700 });
@@ -255,11 +260,7 @@ async function loadPolicies(
   clock: Clock,
   logger: Logger,
 ): Promise<string[]> {
-  const names = await readdir(folder, { withFileTypes: true }).catch(error => {
-    throw new ConfigurationError(
-      `SALLYPORT_POLICIES: cannot read ${folder}: ${(error as NodeJS.ErrnoException).code}`,
-    );
-  });
+  const names = await readdir(folder, { withFileTypes: true });
   const problems: string[] = [];
   for (const entry of names.filter(name => name.isDirectory() && !name.name.startsWith('.'))) {
     const read = readEngagement(join(folder, entry.name));

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { openKeyring, SealError } from '../credentials/seal.ts';
 import { callIsWrong } from './failure.ts';
 import { readInput, type Terminal } from './terminal.ts';
@@ -7,8 +6,7 @@ const MOST_BYTES = 65_536;
 
 /** `sallyport seal`: what it prints goes into sallyport.yaml as `{ sealed: … }`. Only this installation opens it. */
 export async function seal(terminal: Terminal): Promise<void> {
-  const { key, data } = terminal.installation();
-  const file = join(data, 'keys', 'sealing.key');
+  const { key, file } = terminal.sealing();
   if (terminal.interactive) {
     terminal.errors.write('The secret, then Enter and Ctrl-D (it shows; a pipe hides it):\n');
   }

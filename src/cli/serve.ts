@@ -1,9 +1,12 @@
-import { ConfigurationError, readConfiguration } from '../configuration.ts';
+import { ConfigurationError, readConfiguration, readSealing } from '../configuration.ts';
+import { openKeyring } from '../credentials/seal.ts';
 import { startBroker } from '../main.ts';
 
 /** `sallyport serve`: both planes, until it is told to stop. SIGHUP reads the policies again. */
 export async function serve(): Promise<void> {
-  const broker = await startBroker(readConfiguration());
+  const keyring = await openKeyring(readSealing());
+  const unseal = (sealed: string) => keyring.unseal(sealed, 'configuration').toString();
+  const broker = await startBroker(readConfiguration(undefined, unseal));
   const { http, ssh, application } = broker;
   process.stderr.write(
     [

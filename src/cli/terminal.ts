@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readClientConfiguration, readConfiguration } from '../configuration.ts';
+import { readClientConfiguration, readSealing } from '../configuration.ts';
 import { callIsWrong } from './failure.ts';
 
 /** What a command has of the world; a test hands in another one. */
@@ -17,7 +17,7 @@ export interface Terminal {
   readonly errorsAreScreen: boolean;
   client(): ClientConfiguration;
   /** The sealing key of this installation and where its file would be. */
-  installation(): { readonly key: string | null; readonly data: string };
+  sealing(): { readonly key: string | null; readonly file: string };
   now(): Date;
   pause(milliseconds: number): Promise<void>;
 }
@@ -37,8 +37,7 @@ export function processTerminal(): Terminal {
     outputIsScreen: process.stdout.isTTY === true,
     errorsAreScreen: process.stderr.isTTY === true,
     client: () => readClientConfiguration(),
-    // Sealed secrets stay shut: only the key itself is needed.
-    installation: () => readConfiguration(undefined, () => ''),
+    sealing: () => readSealing(),
     now: () => new Date(),
     pause: milliseconds => sleep(milliseconds),
   };

@@ -48,7 +48,8 @@ function MatrixPage({ reader, path, membership, directory }: Props) {
       </h1>
       <p>
         <PartyChip {...partySide(engagement, 'msp')} /> and <PartyChip {...partySide(engagement, 'client')} />{' '}
-        agreed on this, and it is what decides.
+        agreed on this, and it is what decides. Who is in a squad, its party's identity provider says at each
+        sign-in.
       </p>
       {overdue ? (
         <Notice kind="waiting" title={`Overdue for review since ${matrix.review_by}`}>
@@ -108,7 +109,8 @@ function CellCard({ cell, engagement, people, directory }: CellProps) {
   return (
     <article class="card cell" id={id} tabindex={-1}>
       <h3>
-        {visible(activity.label ?? id)} <a href={`#${id}`}>{id}</a>
+        {activity.label ? `${visible(activity.label)} ` : ''}
+        <a href={`#${id}`}>{id}</a>
       </h3>
       <dl class="facts raci">
         <Fact label="R asks">{squads(activity.R)}</Fact>

@@ -100,9 +100,9 @@ export async function sallyport(argv: readonly string[], around: Around = {}) {
       token: around.token === undefined ? TOKEN : around.token,
       colour: around.colour ?? false,
     }),
-    installation: () => ({
+    sealing: () => ({
       key: around.data === undefined ? 'a'.repeat(64) : null,
-      data: around.data ?? '/nowhere',
+      file: `${around.data ?? '/nowhere'}/keys/sealing.key`,
     }),
     now: () => NOW,
     pause: async () => {},

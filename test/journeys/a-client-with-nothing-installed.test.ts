@@ -21,7 +21,10 @@ async function knock() {
       'root@db01@localhost',
       'echo inside as $(id -un)',
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, HOME: process.env.HOME, SSH_ASKPASS_REQUIRE: 'never' } },
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, SSH_ASKPASS_REQUIRE: 'never' },
+    },
   );
   let seen = '';
   const said = new Promise<{ url: string; code: string }>((resolve, reject) => {

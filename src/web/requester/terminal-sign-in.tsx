@@ -92,16 +92,16 @@ function TerminalPage({ reader, terminal, path, wrong }: Props) {
           </Notice>
         ) : null}
         <dl class="facts">
-          <Fact label="It wants">
+          <Fact label="Wants">
             <code>{visible(terminal.username)}</code>
           </Fact>
-          <Fact label="It connects from">
+          <Fact label="From">
             <code>{terminal.address}</code>
           </Fact>
-          <Fact label="It becomes">
+          <Fact label="Becomes">
             <b>{visible(reader.person.name)}</b> <Sides of={reader.sides} />
           </Fact>
-          <Fact label="It waits">
+          <Fact label="Waits">
             <Until at={terminal.expiresAt} now={reader.now} zone={zone} />
           </Fact>
         </dl>

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/demo/listening.ts';
+import { execute } from '../../src/demo/stage.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
+const POLICIES = fileURLToPath(new URL('../../policies', import.meta.url));
+
+let folder: string;
+let running: ChildProcess[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sallyport-process-'));
+});
+
+afterEach(async () => {
+  await Promise.all(running.map(child => gone(child, 'SIGTERM')));
+  running = [];
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function gone(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise(resolve => child.once('close', resolve));
+  child.kill(signal);
+  await ended;
+}
+
+const environment = (http: number, more: Record<string, string> = {}) => ({
+  PATH: process.env.PATH ?? '',
+  SALLYPORT_URL: `http://localhost:${http}`,
+  SALLYPORT_HTTP: `127.0.0.1:${http}`,
+  SALLYPORT_SSH: '127.0.0.1:0',
+  SALLYPORT_DATA: join(folder, 'data'),
+  SALLYPORT_POLICIES: POLICIES,
+  ...more,
+});
+
+/** Starts the broker; resolves when it could open a session, with its process. */
+async function serve(http: number, more: Record<string, string> = {}): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: environment(http, more),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.push(child);
+  let said = '';
+  child.stderr?.on('data', chunk => {
+    said += chunk;
+  });
+  await expect
+    .poll(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`it ended: ${said}`);
+        return fetch(`http://127.0.0.1:${http}/readyz`).then(
+          answer => answer.status,
+          () => 0,
+        );
+      },
+      { timeout: 40_000 },
+    )
+    .toBe(200);
+  return child;
+}
+
+const serveOnce = (http: number, more: Record<string, string> = {}) =>
+  execute('env', [
+    '-i',
+    ...Object.entries(environment(http, more)).map(([name, value]) => `${name}=${value}`),
+    process.execPath,
+    PROGRAM,
+    'serve',
+  ]);
+
+describe('the broker as a process', () => {
+  it('starts again after kill -9, with everything that it had', async () => {
+    const http = await freePort();
+    const first = await serve(http);
+    await gone(first, 'SIGKILL');
+    const second = await serve(http);
+    await gone(second, 'SIGTERM');
+    expect(second.exitCode).toBe(0);
+  });
+
+  it('says that the first is running when it is started twice on the same data', async () => {
+    const http = await freePort();
+    const first = await serve(http);
+    const second = await serveOnce(await freePort());
+    expect(second.status).not.toBe(0);
+    expect(second.stderr).toContain(String(first.pid));
+    expect(second.stderr).toMatch(/running|in use/);
+    expect((await fetch(`http://127.0.0.1:${http}/readyz`)).status).toBe(200);
+  });
+
+  it.each([
+    ['SALLYPORT_HTTP', 'everywhere'],
+    ['SALLYPORT_KEY', 'short'],
+    ['SALLYPORT_POLICIES', '/nowhere'],
+  ])('does not start with %s=%s, and says so in one line', async (name, value) => {
+    const ended = await serveOnce(await freePort(), { [name]: value });
+    expect(ended.status).toBe(2);
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+    expect(ended.stderr).toContain(name);
+  });
+
+  it('keeps the version in force when the file on disk is broken, and says where', async () => {
+    const policies = join(folder, 'policies');
+    await execute('cp', ['-r', POLICIES, policies]);
+    const http = await freePort();
+    const first = await serve(http, { SALLYPORT_POLICIES: policies });
+    await gone(first, 'SIGTERM');
+    await writeFile(join(policies, 'acme', 'matrix.yaml'), 'matrix: acme\nparties: [\n');
+    const again = spawn(process.execPath, [PROGRAM, 'serve'], {
+      env: environment(http, { SALLYPORT_POLICIES: policies }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.push(again);
+    let said = '';
+    again.stderr.on('data', chunk => {
+      said += chunk;
+    });
+    await expect.poll(() => said, { timeout: 40_000 }).toMatch(/Not in force: .*matrix\.yaml:\d+:\d+/);
+    expect((await fetch(`http://127.0.0.1:${http}/readyz`)).status).toBe(200);
+  });
+});

@@ -12,6 +12,13 @@ export async function serve(): Promise<void> {
     [
       `Sallyport ${application.instance} serves at ${application.url.href} (listening on ${http.host}:${http.port}),`,
       `its SSH gateway on ${ssh.host}:${ssh.port}.`,
+      ...[...application.signIns.providers].map(
+        ([key, { issuer }]) =>
+          `Sign-in at ${issuer} comes back to ${new URL(`/signin/${key}/callback`, application.url)}`,
+      ),
+      ...(application.signIns.providers.size === 0
+        ? ['Nobody can sign in: sallyport.yaml names no OIDC client (see the README).']
+        : []),
       ...broker.problems.map(problem => `Not in force: ${problem}`),
       '',
     ].join('\n'),

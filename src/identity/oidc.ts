@@ -35,7 +35,11 @@ export function openOidcProvider(client: OidcClient): IdentityProvider {
       client.clientId,
       client.clientSecret ?? undefined,
       client.clientSecret === null ? oidc.None() : oidc.ClientSecretBasic(client.clientSecret),
-      { timeout: 10, ...(loopback ? { execute: [oidc.allowInsecureRequests] } : {}) },
+      {
+        timeout: 10,
+        // The library takes a token that came over TLS on trust (Core 1.0, section 3.1.3.7, 6); we check its signature.
+        execute: [oidc.enableNonRepudiationChecks, ...(loopback ? [oidc.allowInsecureRequests] : [])],
+      },
     );
     try {
       return await discovered;

@@ -64,7 +64,7 @@ export async function openDatabase(
 ): Promise<Database> {
   if (where.database) {
     const { url, migrationUrl } = where.database;
-    const role = await bringUpToDate(() => postgres(migrationUrl, quiet(1)), roleOf(url));
+    const role = await bringUpToDate(() => at(migrationUrl, 1), roleOf(url), false);
     if (role.ownsTables) {
       logger.warn(
         { role: roleOf(url) },
@@ -72,7 +72,7 @@ export async function openDatabase(
       );
     }
     return connect(
-      size => postgres(url, quiet(size)),
+      size => at(url, size),
       async () => {},
     );
   }
@@ -86,7 +86,7 @@ export async function openDatabase(
         database: 'postgres',
         ...quiet(size),
       });
-    await bringUpToDate(() => address(embedded.user, 1), APPLICATION_ROLE);
+    await bringUpToDate(() => address(embedded.user, 1), APPLICATION_ROLE, true);
     return await connect(
       size => address(APPLICATION_ROLE, size),
       () => embedded.stop(),
@@ -98,6 +98,15 @@ export async function openDatabase(
 }
 
 const quiet = (max: number) => ({ max, onnotice: () => {}, connect_timeout: 10, idle_timeout: 0 });
+
+/** As libpq reads it, `?host=/run/postgresql` names the folder of a Unix socket. */
+function at(url: string, size: number): postgres.Sql {
+  const address = new URL(url);
+  const socket = address.searchParams.get('host');
+  // postgres.js would send it on as a setting of the session.
+  address.searchParams.delete('host');
+  return postgres(address.href, { ...quiet(size), ...(socket?.startsWith('/') ? { host: socket } : {}) });
+}
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
@@ -118,12 +127,17 @@ async function connect(open: (size: number) => postgres.Sql, end: () => Promise<
 }
 
 /** Migrations, and the program's rights; several that start together wait for each other. */
-async function bringUpToDate(open: () => postgres.Sql, role: string): Promise<{ ownsTables: boolean }> {
+async function bringUpToDate(
+  open: () => postgres.Sql,
+  role: string,
+  create: boolean,
+): Promise<{ ownsTables: boolean }> {
   const owner = open();
   try {
     await owner`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await migrate(drizzle(owner), { migrationsFolder: MIGRATIONS });
     const [found] = await owner`select 1 from pg_roles where rolname = ${role}`;
+    if (!found && !create) throw new Error(`DATABASE_URL: PostgreSQL has no role ${role}`);
     if (!found) await owner.unsafe(`create role ${identifier(role)} login`);
     const [{ ownsTables }] = (await owner`select current_user = ${role} as "ownsTables"`) as unknown as [
       { ownsTables: boolean },

@@ -23,7 +23,9 @@ const exportLog = createRoute({
         .string()
         .regex(/^[1-9]\d{0,14}$/)
         .optional()
-        .openapi({ description: "The last entry wanted, such as a checkpoint's size: then it proves every line" }),
+        .openapi({
+          description: "The last entry wanted, such as a checkpoint's size: then it proves every line",
+        }),
     }),
   },
   responses: { 200: text('application/x-ndjson', 'The lines'), ...refusals },

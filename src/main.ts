@@ -139,6 +139,7 @@ async function assemble(
     clock,
     url,
     limits: configuration.signIn,
+    keyring,
   });
 
   const gatewayName = 'local';

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { and, eq, gt, isNull, lt } from 'drizzle-orm';
+import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import { partyOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
@@ -35,6 +36,8 @@ export interface SignIns {
   ): Promise<{ token: string; person: Person; returnTo: string }>;
   session(token: string): Promise<Credentials | null>;
   bearer(token: string): Promise<Credentials | null>;
+  /** Where this session's provider ends its own; null when it offers no such place or does not answer. */
+  providerExit(token: string): Promise<{ url: URL; person: string } | null>;
   signOut(token: string): Promise<void>;
   issueToken(
     credentials: Credentials,
@@ -59,8 +62,9 @@ export function openSignIns(parts: {
   clock: Clock;
   url: URL;
   limits: { idle: number; absolute: number };
+  keyring: Pick<Keyring, 'seal' | 'unseal'>;
 }): SignIns {
-  const { database, engagements, clock, url, limits } = parts;
+  const { database, engagements, clock, url, limits, keyring } = parts;
   const providers = new Map(parts.providers.map(provider => [issuerKey(provider.issuer), provider]));
   const db = database.drizzle;
   const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
@@ -113,7 +117,7 @@ export function openSignIns(parts: {
         await tx.insert(webSessions).values({
           id: hash(token),
           person: person.id,
-          idToken: identity.idToken,
+          idToken: keyring.seal(Buffer.from(identity.idToken), `id-token/${hash(token)}`),
           authenticatedAt: identity.authenticatedAt,
           createdAt: clock.now(),
           seenAt: clock.now(),
@@ -152,6 +156,19 @@ export function openSignIns(parts: {
       return person
         ? { person, by: 'token', authenticatedAt: person.authenticatedAt, expiresAt: row.expiresAt }
         : null;
+    },
+
+    async providerExit(token) {
+      const [row] = await db
+        .select({ session: webSessions, person: people })
+        .from(webSessions)
+        .innerJoin(people, eq(people.id, webSessions.person))
+        .where(eq(webSessions.id, hash(token)));
+      const provider = row && providers.get(issuerKey(row.person.issuer));
+      if (!row?.session.idToken || !provider) return null;
+      const idToken = keyring.unseal(row.session.idToken, `id-token/${hash(token)}`).toString();
+      const exit = await provider.endSession(idToken, new URL('/signin', url)).catch(() => null);
+      return exit && { url: exit, person: row.person.name };
     },
 
     async signOut(token) {

@@ -92,7 +92,7 @@ export const webSessions = pgTable('web_session', {
   /** SHA-256 of the cookie's token, hex. */
   id: text('id').primaryKey(),
   person: text('person').notNull(),
-  /** The provider's session, for logout there. */
+  /** The ID token, sealed: a provider asks for it when its own session is to end. */
   idToken: text('id_token'),
   authenticatedAt: moment('authenticated_at').notNull(),
   createdAt: moment('created_at').notNull(),

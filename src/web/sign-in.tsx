@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { eq } from 'drizzle-orm';
 import type { Context } from 'hono';
 import type { Application, Env } from '../api/application.ts';
 import { pendingSignIn, sessionTokens, setSessionTokens } from '../api/cookies.ts';
@@ -7,7 +5,6 @@ import type { Api } from '../api/server.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
 import { issuerKey } from '../identity/sign-in.ts';
 import { visible } from '../notifiers/visible-text.ts';
-import { webSessions } from '../store/tables.ts';
 import { readForm } from './forms.ts';
 import { Page, respond, SwitchForms } from './layout.tsx';
 import { Empty, Notice } from './parts.tsx';
@@ -76,7 +73,7 @@ export function signInPages(server: Api, app: Application): void {
 
 async function signOut(app: Application, c: Context<Env>): Promise<Response> {
   const [active, ...rest] = sessionTokens(c, app.url);
-  const leave = active === undefined ? null : await providerExit(app, active);
+  const leave = active === undefined ? null : await app.signIns.providerExit(active);
   if (active !== undefined) await app.signIns.signOut(active);
   setSessionTokens(c, app.url, rest);
   const others = (await signedInHere(app, c)).filter(other => other.token !== active);
@@ -107,18 +104,6 @@ async function signOut(app: Application, c: Context<Env>): Promise<Response> {
       </article>
     </Page>,
   );
-}
-
-/** Where the provider's own session ends. Signing out here never fails because the provider does not answer. */
-async function providerExit(app: Application, token: string): Promise<{ url: URL; person: string } | null> {
-  const credentials = await app.signIns.session(token);
-  if (!credentials) return null;
-  const id = createHash('sha256').update(token).digest('hex');
-  const [session] = await app.database.drizzle.select().from(webSessions).where(eq(webSessions.id, id));
-  const provider = app.signIns.providers.get(issuerKey(credentials.person.issuer));
-  if (!session?.idToken || !provider) return null;
-  const url = await provider.endSession(session.idToken, new URL('/signin', app.url)).catch(() => null);
-  return url && { url, person: credentials.person.name };
 }
 
 async function waysIn(app: Application): Promise<Way[]> {

@@ -54,6 +54,14 @@ export interface RequestedChannel {
   readonly pty: boolean;
   /** The person's address. */
   readonly address: string;
+  /**
+   * How the connection became this person's: asked again for each channel, so that a removed key, or a sign-in
+   * that has grown old, opens nothing on a connection that was made before.
+   */
+  readonly knownBy:
+    | { readonly kind: 'key'; readonly fingerprint: string }
+    /** When it was completed, milliseconds since the epoch. */
+    | { readonly kind: 'sign-in'; readonly at: number };
 }
 
 export interface Admission {

@@ -38,6 +38,14 @@ export interface VerifiedIdentity {
   readonly idToken: string;
 }
 
+export type SignInFailure =
+  | 'provider-refused'
+  | 'provider-unreachable'
+  | 'token-refused'
+  | 'groups-missing'
+  | 'state-unknown'
+  | 'too-many';
+
 /** The sign-in did not come about. `code` is stable; the message is for the person and holds no token. */
 export class SignInFailed extends Error {
   constructor(

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { and, eq, gt, isNull, lt } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import { partyOf } from '../domain/membership.ts';
@@ -12,6 +12,7 @@ import { bindings, people, signInAttempts, tokens, webSessions } from '../store/
 import { type IdentityProvider, SignInFailed, type VerifiedIdentity } from './contract.ts';
 
 const ATTEMPT_SECONDS = 600;
+const MOST_ATTEMPTS = 5000;
 const TOKEN_SECONDS = 12 * 3600;
 
 /** A browser's session, or a bearer token: who is asking, and when they last proved it. */
@@ -82,6 +83,14 @@ export function openSignIns(parts: {
     async begin(key, { returnTo, maxAge }) {
       const provider = providers.get(key);
       if (!provider) throw new SignInFailed('state-unknown', 'There is no such identity provider here.');
+      // Anybody can begin a sign-in, so what beginnings may fill is bounded.
+      const [{ open }] = (await db
+        .select({ open: sql<number>`count(*)::int` })
+        .from(signInAttempts)
+        .where(gt(signInAttempts.expiresAt, clock.now()))) as [{ open: number }];
+      if (open >= MOST_ATTEMPTS) {
+        throw new SignInFailed('too-many', 'Too many sign-ins are under way; try again in a few minutes.');
+      }
       const redirect = new URL(`/signin/${key}/callback`, url);
       const { url: leaveTo, pending } = await provider.begin({ redirect, maxAge });
       const browser = secretToken();

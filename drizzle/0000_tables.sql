@@ -8,7 +8,7 @@ CREATE TABLE "approval" (
 	"digest" text NOT NULL,
 	"revision" integer NOT NULL,
 	"at" timestamp (3) with time zone NOT NULL,
-	CONSTRAINT "approval_request_revision_place_pk" PRIMARY KEY("request","revision","place")
+	CONSTRAINT "approval_request_digest_place_pk" PRIMARY KEY("request","digest","place")
 );
 --> statement-breakpoint
 CREATE TABLE "certificate_authority" (
@@ -215,6 +215,7 @@ CREATE TABLE "token" (
 	"id" text PRIMARY KEY NOT NULL,
 	"hash" text NOT NULL,
 	"person" text NOT NULL,
+	"session" text NOT NULL,
 	"label" text NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"expires_at" timestamp (3) with time zone NOT NULL,
@@ -232,7 +233,7 @@ CREATE TABLE "web_session" (
 	"expires_at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX "approval_one_place_a_person" ON "approval" USING btree ("request","revision","person");--> statement-breakpoint
+CREATE UNIQUE INDEX "approval_one_place_a_person" ON "approval" USING btree ("request","digest","person");--> statement-breakpoint
 CREATE INDEX "grant_by_person" ON "access_grant" USING btree ("person","ends_at");--> statement-breakpoint
 CREATE INDEX "grant_open" ON "access_grant" USING btree ("ended_at","ends_at");--> statement-breakpoint
 CREATE INDEX "log_by_subject" ON "log_entry" USING btree ("tenant","subject","seq");--> statement-breakpoint

@@ -25,6 +25,13 @@ BEGIN
       CONTINUE;
     END IF;
     head.seq := head.seq + 1;
+    -- Whoever calls may be anybody with the program's role: a line says what it is filed under, and stays one line.
+    IF p_heads[i] IS DISTINCT FROM '{"action":' || to_json(p_actions[i]) || ',"actor":' || to_json(p_actors[i]) || ',"at":"'
+      OR p_tails[i] IS DISTINCT FROM ',"subject":' || to_json(p_subjects[i]) || ',"tenant":' || to_json(p_tenant) || '}'
+      OR p_middles[i] !~ '^","data":\{.*\},"prev":"$' OR p_middles[i] ~ '[\x01-\x1f]'
+      OR (('{"' || substr(p_middles[i], 4, length(p_middles[i]) - 12) || '}')::json) IS NULL THEN
+      RAISE EXCEPTION 'not the fragments of a log entry' USING ERRCODE = 'check_violation';
+    END IF;
     full_line := p_heads[i] || stamp || p_middles[i] || encode(head.hash, 'hex') || '","seq":' || head.seq || p_tails[i];
     head.hash := sha256(convert_to(full_line, 'UTF8'));
     INSERT INTO public.log_entry (tenant, seq, entry, action, actor, subject, at, line, leaf)

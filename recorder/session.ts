@@ -10,7 +10,7 @@ import {
 } from './protocols/contract.ts';
 import { Recording, type RecordingLimits } from './recording/recording.ts';
 import type { WholeFile } from './recording/segments.ts';
-import { isTransfer } from './recording/transfers.ts';
+import { transferOf } from './recording/transfers.ts';
 import { Relay } from './relay.ts';
 import { type Logger, Reports } from './reports.ts';
 
@@ -191,7 +191,7 @@ export class Session {
     const { folder, clock, limits } = this.#parts;
     const { terminal } = this.#person;
     const { kind, command } = this.request;
-    const transfer = terminal === null && isTransfer(kind, command);
+    const transfer = terminal === null ? transferOf(kind, command) : null;
     try {
       this.#opening = Recording.open({
         folder,
@@ -213,7 +213,8 @@ export class Session {
       // A cut may have come meanwhile; it closes the recording itself.
       if (this.#ending !== null) return false;
       this.#recording = recording;
-      if (command !== null) recording.marker(transfer ? `transfer: ${command}` : `${kind}: ${command}`);
+      if (command !== null)
+        recording.marker(transfer === null ? `${kind}: ${command}` : `transfer: ${command}`);
       this.#relay = new Relay(this.#person, recording, clock);
       return true;
     } catch (cause) {

@@ -54,6 +54,20 @@ export interface Adjustments {
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
 }
 
+/** An error for the broker's own log: what and where, without the values that a database error repeats. */
+function plainError(error: unknown) {
+  if (!(error instanceof Error)) return { message: typeof error };
+  const { name, stack, cause } = error;
+  const code = (error as { code?: unknown }).code ?? (cause as { code?: unknown } | undefined)?.code;
+  const ofDatabase = name === 'PostgresError' || cause !== undefined;
+  return {
+    name,
+    code,
+    message: ofDatabase ? 'a statement failed' : error.message,
+    stack: stack?.split('\n').filter(line => /^\s+at /.test(line)),
+  };
+}
+
 const CHECKPOINT_MS = 60_000;
 /** Below this nothing new is begun: a session could not be recorded to its end. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
@@ -64,7 +78,12 @@ const MIN_FREE_BYTES = 16 * 1024 * 1024;
  * @throws ConfigurationError, DataInUse, EmbeddedPostgresError; nothing is left running then
  */
 export async function startBroker(configuration: Configuration, adjust: Adjustments = {}): Promise<Broker> {
-  const logger = adjust.logger ?? pino({ level: configuration.logLevel, base: null }, pino.destination(2));
+  const logger =
+    adjust.logger ??
+    pino(
+      { level: configuration.logLevel, base: null, serializers: { err: plainError } },
+      pino.destination(2),
+    );
   const clock: Clock = adjust.clock ?? { now: () => new Date() };
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../deadline.ts';
 import { type CastHeader, type EventCode, eventLine, headerLine } from './asciicast.ts';
 import { type ClosedSegment, SegmentedFile, type WholeFile } from './segments.ts';
+import { opensLike, type Transfer } from './transfers.ts';
 import { type Decoded, Utf8Stream } from './utf8.ts';
 
 /** Which of the two streams that a person sees. */
@@ -26,8 +27,8 @@ export interface RecordingOptions {
   readonly header: Omit<CastHeader, 'startedAt'>;
   readonly clock: Clock;
   readonly limits: RecordingLimits;
-  /** Whether what arrives on the output streams are a transfer's bytes: counted and hashed, not shown in the cast. */
-  readonly transfer: boolean;
+  /** What the streams are announced to carry: a transfer's bytes are counted and hashed, not shown in the cast. */
+  readonly transfer: Transfer | null;
   /** `typed`: record all of it (a terminal whose cell says so); `piped`: up to the limit; `none`: nothing. */
   readonly input: 'typed' | 'piped' | 'none';
   readonly onSegment: (segment: ClosedSegment) => void;
@@ -50,8 +51,9 @@ class Tally {
   }
 }
 
-/** Marker texts are bounded: a command line may be megabytes long. */
+/** One marker holds this much; a longer text stands in several. */
 const MARKER_LENGTH = 4096;
+const FIRST_BYTES = 512;
 
 /**
  * One session's cast. Output is handed on through `shown` only after it stands in the file; the two output streams
@@ -64,8 +66,10 @@ export class Recording {
   readonly #output = { out: new Utf8Stream(), err: new Utf8Stream() };
   readonly #typed = new Utf8Stream();
   readonly #holding: { out?: NodeJS.Timeout; err?: NodeJS.Timeout } = {};
-  readonly #fromPerson = new Tally();
+  #fromPerson = new Tally();
   readonly #fromTarget = new Tally();
+  /** Null from the moment on that a stream turns out to be something else. */
+  #transfer: Transfer | null = null;
   #inputRecorded = 0;
   #closed: Promise<WholeFile> | null = null;
 
@@ -73,6 +77,7 @@ export class Recording {
     this.#file = file;
     this.#options = options;
     this.#startedAt = startedAt;
+    this.#transfer = options.transfer;
   }
 
   /** Makes the file and writes its header; throws when either cannot be done. */
@@ -125,7 +130,7 @@ export class Recording {
    * in two waits for its rest, `holdMs` at most.
    */
   output(stream: OutputStream, chunk: Buffer, shown: (bytes: Buffer) => void): void {
-    if (stream === 'out' && this.#options.transfer) {
+    if (stream === 'out' && this.#isTransfer('target', chunk, this.#fromTarget)) {
       this.#fromTarget.add(chunk);
       // Nothing to write, and still in turn: an empty piece keeps its place behind what is on its way to the file.
       this.#file.append('', () => shown(chunk));
@@ -150,12 +155,13 @@ export class Recording {
 
   /** What the person sent, before it goes to the target. */
   input(chunk: Buffer): void {
-    const { input, limits, transfer } = this.#options;
+    const { input, limits } = this.#options;
     if (input === 'typed') {
       this.#write('i', this.#typed.take(chunk));
       return;
     }
     if (input !== 'piped') return;
+    const transfer = this.#isTransfer('person', chunk, this.#fromPerson);
     this.#fromPerson.add(chunk);
     if (transfer) return;
     const room = limits.inputBytes - this.#inputRecorded;
@@ -179,11 +185,25 @@ export class Recording {
     this.#event('r', `${columns}x${rows}`);
   }
 
+  /** A text that is too long for one marker stands in several, so that the end of a command is on record too. */
   marker(text: string): void {
-    this.#event(
-      'm',
-      text.length > MARKER_LENGTH ? `${text.slice(0, MARKER_LENGTH).toWellFormed()}…` : text.toWellFormed(),
-    );
+    const parts = Math.ceil(text.length / MARKER_LENGTH) || 1;
+    for (let part = 0; part < parts; part++) {
+      const piece = text.slice(part * MARKER_LENGTH, (part + 1) * MARKER_LENGTH).toWellFormed();
+      this.#event('m', parts === 1 ? piece : `(${part + 1}/${parts}) ${piece}`);
+    }
+  }
+
+  /** Looks at the first bytes of each direction; they stand in the record, whatever they are. */
+  #isTransfer(from: 'person' | 'target', chunk: Buffer, tally: Tally): boolean {
+    if (this.#transfer === null || tally.bytes > 0 || chunk.length === 0) return this.#transfer !== null;
+    const first = chunk.subarray(0, FIRST_BYTES).toString('base64');
+    this.marker(`first bytes ${from === 'person' ? 'to' : 'from'} the target, base64: ${first}`);
+    if (opensLike(this.#transfer, from, chunk)) return true;
+    this.marker(`not ${this.#transfer}: recorded from here on; before, to the target ${this.#fromPerson}`);
+    this.#fromPerson = new Tally();
+    this.#transfer = null;
+    return false;
   }
 
   /** Writes the closing markers, the last segment and the hash of the whole. Safe to call twice. */
@@ -199,7 +219,7 @@ export class Recording {
     this.#write('o', this.#output.out.flush());
     this.#write('o', this.#output.err.flush());
     this.#write('i', this.#typed.flush());
-    if (this.#options.transfer) {
+    if (this.#transfer !== null) {
       this.marker(`transfer ended: to the target ${this.#fromPerson}; from the target ${this.#fromTarget}`);
     } else if (this.#fromPerson.bytes > this.#options.limits.inputBytes) {
       this.marker(`standard input: ${this.#fromPerson}; the first ${this.#inputRecorded} bytes are recorded`);

@@ -5,6 +5,7 @@ import type {
   ControlPlane,
   Incident,
   Refusal,
+  RequestedChannel,
   Termination,
 } from '../../recorder/control-plane.ts';
 import type { IssuedCredential } from '../credentials/contract.ts';
@@ -23,6 +24,8 @@ import { appendEvents, uuidOf } from '../store/log.ts';
 import { people, sessions, sshKeys, sshSignIns } from '../store/tables.ts';
 
 const SIGN_IN_SECONDS = 300;
+/** A longer one could not be kept and shown whole. */
+const MOST_COMMAND = 16_384;
 const CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
 export interface GatewayDoor extends ControlPlane {
@@ -71,6 +74,16 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const tenantOf = async (session: string) =>
     (await db.select({ tenant: sessions.tenant }).from(sessions).where(eq(sessions.id, session)))[0]?.tenant;
 
+  /** The key is still this person's, or the sign-in is not too old: asked for each channel. */
+  const stillKnown = async ({ knownBy }: RequestedChannel, person: Person): Promise<boolean> => {
+    if (knownBy.kind === 'sign-in') return clock.now().getTime() - knownBy.at <= parts.signInWithin * 1000;
+    const [key] = await db
+      .select({ person: sshKeys.person })
+      .from(sshKeys)
+      .where(and(eq(sshKeys.fingerprint, knownBy.fingerprint), eq(sshKeys.person, person.id)));
+    return key !== undefined;
+  };
+
   return {
     async identifyKey({ fingerprint }) {
       const [row] = await db
@@ -114,6 +127,18 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     async admit(channel) {
       const person = await personById(channel.person);
       if (!person) return refusal('unknown-person', 'You are not known here any more.');
+      if (!(await stillKnown(channel, person))) {
+        return refusal(
+          'sign-in-needed',
+          'What said who you are is no longer good: the key was removed, or the sign-in is old.',
+        );
+      }
+      if ((channel.command?.length ?? 0) > MOST_COMMAND) {
+        return refusal(
+          'command-too-long',
+          `A command may have ${MOST_COMMAND} characters, so that all of it is on record.`,
+        );
+      }
       const place = await resolve(engagements, person, channel.username);
       if ('code' in place) return place;
       const admitted = await commit((look, outside) =>
@@ -121,7 +146,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
           ...place,
           protocol: channel.protocol,
           kind: channel.kind,
-          command: channel.command?.slice(0, 4096) ?? null,
+          command: channel.command,
           address: channel.address,
           username: channel.username,
           gateway,

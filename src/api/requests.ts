@@ -20,10 +20,10 @@ import {
   decisionShape,
   idParameter,
   json,
-  line,
   questionShape,
   refusals,
   tenantQuery,
+  ticketShape,
   words,
 } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
@@ -86,7 +86,7 @@ const amend = createRoute({
       z.strictObject({
         for: z.string().max(40).optional(),
         reason: words(2000).optional(),
-        ticket: line(200).nullable().optional(),
+        ticket: ticketShape.nullable().optional(),
       }),
     ),
   },
@@ -265,7 +265,8 @@ export async function requestsFor(
   );
   const rows = await listRequests(app.database, {
     tenants: memberships.map(membership => membership.tenant),
-    ...(mine ? { person: person.id } : {}),
+    reader: person.id,
+    mine: mine ?? false,
   });
   return rows.filter(({ request }) => {
     const membership = memberships.find(({ tenant }) => tenant === request.tenant)!;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,9 +7,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { mayReplay, oversees } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
+import { recordingPath } from '../domain/session.ts';
 import { Refused } from '../elevation/contract.ts';
 import { terminateSession } from '../elevation/terminate-session.ts';
-import { appendEvents } from '../store/log.ts';
+import { appendEvents, uuidOf } from '../store/log.ts';
 import { listSessions, type SessionWithPerson } from '../store/sessions.ts';
 import { type Application, type Env, type Membership, membershipsOf } from './application.ts';
 import { sessionJson, sessionShape } from './present.ts';
@@ -130,7 +132,7 @@ export async function recordingResponse(app: Application, c: Context<Env>, id: s
   if (!replay) {
     throw new Refused('not-yours', 'Recordings are for auditors and for those who answer for the cell.', 403);
   }
-  const file = join(app.recordings, row.session.recording);
+  const file = join(app.recordings, recordingPath(row.session));
   const handle = await open(file, 'r').catch(() => {
     throw new Refused('recording-gone', 'The recording is not where it was written.', 410);
   });
@@ -148,11 +150,16 @@ export async function recordingResponse(app: Application, c: Context<Env>, id: s
     return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${size}` } });
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
-  if (start === 0) {
+  const length = Math.max(0, end - start + 1);
+  if (length > 0) {
     await app.database.drizzle.transaction(tx =>
       appendEvents(tx, [
         {
           tenant: row.session.tenant,
+          // A player asks for parts: a look is one entry within ten minutes, whatever was asked first.
+          entry: uuidOf(
+            hashOf(`viewed ${person.id} ${id} ${Math.floor(app.clock.now().getTime() / 600_000)}`),
+          ),
           action: 'recording.viewed',
           actor: `person:${person.id}`,
           subject: id,
@@ -161,7 +168,6 @@ export async function recordingResponse(app: Application, c: Context<Env>, id: s
       ]),
     );
   }
-  const length = Math.max(0, end - start + 1);
   const content =
     length === 0 ? null : (Readable.toWeb(createReadStream(file, { start, end })) as ReadableStream);
   return new Response(content, {
@@ -185,3 +191,5 @@ function rangeOf(
   const end = match[1] === '' || match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1);
   return start < size && start <= end ? { start, end } : 'unsatisfiable';
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');

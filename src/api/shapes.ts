@@ -28,19 +28,34 @@ export const words = (most: number) =>
 
 const name = line(200);
 
+/** A name without spaces: a login, a cell, a severity. */
+export const token = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.$/-]*$/, 'expected a name without spaces');
+
+/** A ticket's number or address in its own system; words belong in the reason. */
+export const ticketShape = z
+  .string()
+  .trim()
+  .max(100)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/#:?=&-]*$/, 'expected a ticket number such as INC-7, without spaces');
+
 export const questionShape = z.strictObject({
   tenant: name.optional(),
   target: name,
-  activity: name.optional(),
-  ssh: name.optional(),
-  postgres: name.optional(),
-  web: name.optional(),
+  // What stands in the log as it is must not be able to hold a sentence.
+  activity: token(130).optional(),
+  ssh: token(64).optional(),
+  postgres: token(64).optional(),
+  web: token(64).optional(),
   for: z
     .string()
     .max(40)
     .openapi({ description: 'Duration such as 45m or 1h30m, at least one second', example: '1h' }),
-  ticket: line(200).optional(),
-  severity: line(40).optional(),
+  ticket: ticketShape.optional(),
+  severity: token(20).optional(),
   at: z.string().max(40).optional().openapi({
     description: "When it shall begin; without a zone, in the matrix's",
     example: '2026-11-24T10:00',

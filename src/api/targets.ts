@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { and, eq } from 'drizzle-orm';
+import { and, eq, ne } from 'drizzle-orm';
+import type { AuditEvent } from '../domain/audit-event.ts';
 import { cellsCovering } from '../domain/cell.ts';
 import { ownersOf } from '../domain/decision.ts';
 import { membersOf } from '../domain/membership.ts';
@@ -182,8 +183,28 @@ export function targetRoutes(api: Api, app: Application): void {
     const key = readPublicKey(given);
     if (!key) throw new Refused('invalid', 'host_key: expected a line such as "ssh-ed25519 AAAA…"', 400);
     await app.database.drizzle.transaction(async tx => {
-      if (replace)
-        await tx.delete(hostKeys).where(and(eq(hostKeys.tenant, tenant), eq(hostKeys.target, target)));
+      const removed = replace
+        ? await tx
+            .delete(hostKeys)
+            .where(
+              and(
+                eq(hostKeys.tenant, tenant),
+                eq(hostKeys.target, target),
+                ne(hostKeys.fingerprint, key.fingerprint),
+              ),
+            )
+            .returning()
+        : [];
+      const unpinned = removed.map(
+        ({ fingerprint }): AuditEvent => ({
+          tenant,
+          action: 'host-key.unpinned',
+          actor: `person:${person.id}`,
+          subject: `target:${target}`,
+          data: { target, fingerprint },
+        }),
+      );
+      await appendEvents(tx, unpinned);
       const pinned = await tx
         .insert(hostKeys)
         .values({

@@ -19,6 +19,8 @@ export interface AuditData {
   'token.revoked': { token: string };
   'key.added': { fingerprint: string; type: string };
   'key.removed': { fingerprint: string };
+  'terminal.signed-in': { address: string };
+  'host-key.unpinned': { target: string; fingerprint: string };
   'host-key.pinned': { target: string; fingerprint: string; type: string };
   'ca.created': { protocol: string; public_key: string };
   'log.key': { vkey: string };
@@ -53,7 +55,7 @@ export interface AuditData {
     ends_at: string;
   };
   'grant.ended': { reason: string; ended_at: string };
-  'session.refused': { code: string; username: string; address: string };
+  'session.refused': { code: string; protocol: string; address: string };
   'session.admitted': {
     grant: string;
     person: string;

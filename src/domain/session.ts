@@ -1,5 +1,12 @@
 import type { Protocol } from './request.ts';
 
+/**
+ * Where a session's recording stands, relative to the recordings folder. Worked out from what the session is, never
+ * read from where somebody could have written another path.
+ */
+export const recordingPath = (session: Pick<Session, 'id' | 'tenant' | 'startedAt'>): string =>
+  `${session.tenant}/${session.startedAt.toISOString().slice(0, 7).replace('-', '/')}/${session.id}.cast`;
+
 /** One channel through the gateway, from admission to its last byte. */
 export interface Session {
   readonly id: string;

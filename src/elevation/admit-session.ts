@@ -1,12 +1,13 @@
-import { cellsCovering, givesRole } from '../domain/cell.ts';
+import { cellsCovering, findCell, givesRole } from '../domain/cell.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { type Grant, isLive } from '../domain/grant.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
 import { type Protocol, saltedHash } from '../domain/request.ts';
-import type { Session } from '../domain/session.ts';
+import { recordingPath, type Session } from '../domain/session.ts';
 import { isInSquad } from '../domain/squad.ts';
 import type { Look, Outside, Step, TenantInForce } from './contract.ts';
+import { whyNoLonger } from './still-given.ts';
 
 export interface Knock {
   readonly tenant: string;
@@ -54,7 +55,7 @@ export async function admitSession(
         action: 'session.refused',
         actor: `person:${person.id}`,
         subject: `target:${knock.target}`,
-        data: { code, username: knock.username.slice(0, 200), address: knock.address },
+        data: { code, protocol: knock.protocol, address: knock.address },
       },
     ],
   });
@@ -89,10 +90,8 @@ export async function admitSession(
     held => held.role === knock.role && held.protocol === knock.protocol && isLive(held, outside.now),
   );
   if (!grant) return refuse('no-grant', ...howToAsk(inForce, person, knock, grants));
-  const activity = activityOf(inForce, grant.cell);
-  if (activity && !activity.R.some(squad => isInSquad(engagement, squad, member))) {
-    return refuse('not-responsible', `You are no longer in a squad that is responsible for ${grant.cell}.`);
-  }
+  const lost = whyNoLonger(inForce, person, grant, outside.now);
+  if (lost) return refuse(lost.code, lost.line);
   const hostKeys = await look.hostKeys(knock.tenant, knock.target);
   const written = target.ssh?.host_key ?? [];
   const pinned = [...hostKeys, ...(typeof written === 'string' ? [written] : written)];
@@ -130,7 +129,7 @@ export async function admitSession(
     sha256: null,
     segments: null,
   };
-  const recording = `${grant.tenant}/${outside.now.toISOString().slice(0, 7).replace('-', '/')}/${session.id}.cast`;
+  const recording = recordingPath(session);
   const opened = { ...session, recording };
   return {
     result: {
@@ -139,7 +138,7 @@ export async function admitSession(
       grant,
       address,
       hostKeys: pinned,
-      recordInput: activity?.record === 'input',
+      recordInput: findCell(engagement, grant.cell)?.activity.record === 'input',
       inForce,
     },
     changes: [{ insert: 'session', record: opened }],
@@ -164,11 +163,6 @@ export async function admitSession(
       },
     ],
   };
-}
-
-function activityOf({ engagement }: TenantInForce, cell: string) {
-  const [service, name] = cell.split('/') as [string, string];
-  return engagement.matrix.services[service]?.activities[name];
 }
 
 /** What is missing, and the exact command that asks for it, per cell that would fit. */

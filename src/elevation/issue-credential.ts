@@ -1,5 +1,6 @@
 import { isLive } from '../domain/grant.ts';
 import type { Look, Outside, Step } from './contract.ts';
+import { whyNoLonger } from './still-given.ts';
 
 /** Signs one session's key. Pure: it touches nothing outside. */
 export type Sign = (order: {
@@ -42,7 +43,18 @@ export async function issueCredential(
   const session = await look.session(order.session);
   const grant = session && (await look.grant(session.grant));
   const shut = inForce?.lockedOutAt != null && grant?.party === 'msp';
-  if (!session || session.endedAt !== null || !grant || shut || !isLive(grant, outside.now)) {
+  const person = session && (await look.person(session.person));
+  const lost = inForce && person && grant && whyNoLonger(inForce, person, grant, outside.now);
+  if (lost) return { result: { admitted: false, code: lost.code, lines: [lost.line] } };
+  if (
+    !inForce ||
+    !person ||
+    !session ||
+    session.endedAt !== null ||
+    !grant ||
+    shut ||
+    !isLive(grant, outside.now)
+  ) {
     return {
       result: { admitted: false, code: 'no-grant', lines: ['The grant ended before the session began.'] },
     };

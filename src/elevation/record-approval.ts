@@ -5,6 +5,7 @@ import { handleOf, memberOf } from '../domain/membership.ts';
 import { maySeeRequest } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, digestOf, displayOf, saltedHash, stateAt } from '../domain/request.ts';
+import { sameEmail } from '../domain/squad.ts';
 import { type Assessment, assess } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { openGrant } from './open-grant.ts';
@@ -35,7 +36,8 @@ export async function recordApproval(
   const { request, asker, assessment } = await lookAgain(look, outside, person, answer);
   const { decision } = assessment;
   const state = stateAt(request, outside.now);
-  if (request.person === person.id) {
+  // Also by the email that either side's provider tells, verified or not: it can only refuse here.
+  if (request.person === person.id || sameEmail(asker.email, person.email)) {
     throw new Refused('own-request', 'Nobody answers their own request.', 403);
   }
   if (state !== 'waiting') {
@@ -66,13 +68,19 @@ export async function recordApproval(
       { decision },
     );
   }
-  const approvals = await look.approvals(request.id, request.revision);
-  if (approvals.some(given => given.person === person.id)) {
-    throw new Refused(
-      'already-answered',
-      'Your answer is already recorded; one person fills one place.',
-      409,
-    );
+  // An answer counts for what it was given to: one to another display, though of the same revision, does not.
+  const approvals = (await look.approvals(request.id, request.revision)).filter(
+    given => given.digest === shown,
+  );
+  for (const given of approvals) {
+    const before = await look.person(given.person);
+    if (given.person === person.id || sameEmail(before?.email, person.email)) {
+      throw new Refused(
+        'already-answered',
+        'Your answer is already recorded; one person fills one place.',
+        409,
+      );
+    }
   }
   const open = placesOpen(decision.co_approve, approvals);
   // A co-approver's place first: fewer people can fill it.

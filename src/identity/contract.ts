@@ -54,7 +54,8 @@ export class SignInFailed extends Error {
       | 'provider-unreachable'
       | 'token-refused'
       | 'groups-missing'
-      | 'state-unknown',
+      | 'state-unknown'
+      | 'too-many',
     message: string,
   ) {
     super(message);

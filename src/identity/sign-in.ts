@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, lt, sql } from 'drizzle-orm';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import { partyOf } from '../domain/membership.ts';
@@ -8,11 +8,12 @@ import { type Clock, freshId } from '../store/commit.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { appendEvents } from '../store/log.ts';
-import { bindings, people, signInAttempts, tokens, webSessions } from '../store/tables.ts';
+import { bindings, people, signInAttempts, sshSignIns, tokens, webSessions } from '../store/tables.ts';
 import { type IdentityProvider, SignInFailed, type VerifiedIdentity } from './contract.ts';
 
 const ATTEMPT_SECONDS = 600;
-const MOST_ATTEMPTS = 5000;
+/** Anybody can begin a sign-in, so what beginnings may fill is bounded: past this the oldest go first. */
+const MOST_ATTEMPTS = 20_000;
 const TOKEN_SECONDS = 12 * 3600;
 
 /** A browser's session, or a bearer token: who is asking, and when they last proved it. */
@@ -21,6 +22,8 @@ export interface Credentials {
   readonly by: 'session' | 'token';
   readonly authenticatedAt: Date;
   readonly expiresAt: Date;
+  /** The browser's session behind it; ending that ends its tokens. */
+  readonly session: string;
 }
 
 export interface SignIns {
@@ -83,14 +86,7 @@ export function openSignIns(parts: {
     async begin(key, { returnTo, maxAge }) {
       const provider = providers.get(key);
       if (!provider) throw new SignInFailed('state-unknown', 'There is no such identity provider here.');
-      // Anybody can begin a sign-in, so what beginnings may fill is bounded.
-      const [{ open }] = (await db
-        .select({ open: sql<number>`count(*)::int` })
-        .from(signInAttempts)
-        .where(gt(signInAttempts.expiresAt, clock.now()))) as [{ open: number }];
-      if (open >= MOST_ATTEMPTS) {
-        throw new SignInFailed('too-many', 'Too many sign-ins are under way; try again in a few minutes.');
-      }
+      await makeRoom(database);
       const redirect = new URL(`/signin/${key}/callback`, url);
       const { url: leaveTo, pending } = await provider.begin({ redirect, maxAge });
       const browser = secretToken();
@@ -150,7 +146,13 @@ export function openSignIns(parts: {
       if (idleSince > 60) await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
       const person = await personByToken(row.person);
       return (
-        person && { person, by: 'session', authenticatedAt: row.authenticatedAt, expiresAt: row.expiresAt }
+        person && {
+          person,
+          by: 'session',
+          authenticatedAt: row.authenticatedAt,
+          expiresAt: row.expiresAt,
+          session: row.id,
+        }
       );
     },
 
@@ -163,7 +165,13 @@ export function openSignIns(parts: {
         );
       const person = row && (await personByToken(row.person));
       return person
-        ? { person, by: 'token', authenticatedAt: person.authenticatedAt, expiresAt: row.expiresAt }
+        ? {
+            person,
+            by: 'token',
+            authenticatedAt: person.authenticatedAt,
+            expiresAt: row.expiresAt,
+            session: row.session,
+          }
         : null;
     },
 
@@ -188,6 +196,10 @@ export function openSignIns(parts: {
           .returning();
         const person = row && (await personByToken(row.person));
         if (!person) return;
+        await tx
+          .update(tokens)
+          .set({ revokedAt: clock.now() })
+          .where(and(eq(tokens.session, row.id), isNull(tokens.revokedAt)));
         const signedOut = (tenant: string): AuditEvent => ({
           tenant,
           action: 'person.signed-out',
@@ -199,15 +211,21 @@ export function openSignIns(parts: {
       });
     },
 
-    async issueToken({ person, expiresAt: sessionEnd }, label) {
+    async issueToken({ person, expiresAt: sessionEnd, session }, label) {
       const token = `sp_${secretToken()}`;
       const id = freshId('tok');
       // Never longer than the sign-in that it stands for.
       const expiresAt = new Date(Math.min(later(TOKEN_SECONDS).getTime(), sessionEnd.getTime()));
       await db.transaction(async tx => {
-        await tx
-          .insert(tokens)
-          .values({ id, hash: hash(token), person: person.id, label, createdAt: clock.now(), expiresAt });
+        await tx.insert(tokens).values({
+          id,
+          hash: hash(token),
+          person: person.id,
+          session,
+          label,
+          createdAt: clock.now(),
+          expiresAt,
+        });
         const issued = (tenant: string): AuditEvent => ({
           tenant,
           action: 'token.issued',
@@ -243,8 +261,20 @@ export function openSignIns(parts: {
     async sweep() {
       await db.delete(signInAttempts).where(lt(signInAttempts.expiresAt, clock.now()));
       await db.delete(webSessions).where(lt(webSessions.expiresAt, clock.now()));
+      await db.delete(sshSignIns).where(lt(sshSignIns.expiresAt, clock.now()));
     },
   };
+}
+
+async function makeRoom({ drizzle: db }: Database): Promise<void> {
+  const [row] = await db.select({ open: sql<number>`count(*)::int` }).from(signInAttempts);
+  if (row!.open < MOST_ATTEMPTS) return;
+  const oldest = db
+    .select({ state: signInAttempts.state })
+    .from(signInAttempts)
+    .orderBy(asc(signInAttempts.expiresAt))
+    .limit(1000);
+  await db.delete(signInAttempts).where(inArray(signInAttempts.state, oldest));
 }
 
 /** The person as this sign-in shows them. Who they are is issuer and subject; all else may change under it. */

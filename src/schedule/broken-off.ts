@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { and, eq, isNull, sql } from 'drizzle-orm';
+import { recordingPath } from '../domain/session.ts';
 import { endSession } from '../elevation/end-session.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Database } from '../store/database.ts';
@@ -26,7 +27,7 @@ export async function closeBrokenOff(parts: {
     .from(sessions)
     .where(and(isNull(sessions.endedAt), eq(sessions.gateway, gateway)));
   for (const session of open) {
-    const file = join(recordings, session.recording);
+    const file = join(recordings, recordingPath(session));
     const size = await stat(file).then(
       found => found.size,
       () => null,

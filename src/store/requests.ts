@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Approval } from '../domain/approval.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
@@ -22,8 +22,8 @@ export async function findRequest(database: Database, id: string): Promise<Reque
 /** The newest first. `tenants` bounds what can be seen at all. */
 export const listRequests = (
   database: Database,
-  filter: { tenants: readonly string[]; person?: string; states?: readonly AccessRequest['state'][] },
-  limit = 100,
+  filter: { tenants: readonly string[]; reader: string; mine?: boolean },
+  limit = 200,
 ): Promise<RequestWithAsker[]> =>
   filter.tenants.length === 0
     ? Promise.resolve([])
@@ -31,8 +31,10 @@ export const listRequests = (
         database,
         and(
           inArray(requests.tenant, [...filter.tenants]),
-          filter.person === undefined ? undefined : eq(requests.person, filter.person),
-          filter.states === undefined ? undefined : inArray(requests.state, [...filter.states]),
+          // A refusal concerns its asker alone; others read of it in the log.
+          filter.mine
+            ? eq(requests.person, filter.reader)
+            : or(ne(requests.state, 'refused'), eq(requests.person, filter.reader)),
         ),
         limit,
       );
@@ -43,7 +45,8 @@ async function selectRequests(database: Database, where: SQL | undefined, limit:
     .from(requests)
     .innerJoin(people, eq(people.id, requests.person))
     .where(where)
-    .orderBy(desc(requests.createdAt))
+    // What waits first: nobody's list of it is pushed out by what was asked since.
+    .orderBy(desc(sql`${requests.state} = 'waiting'`), desc(requests.createdAt))
     .limit(limit);
   return rows.map(({ request, asker }) => ({ request: asRequest(request), asker }));
 }

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { and, eq, gt, isNull } from 'drizzle-orm';
+import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Database } from './database.ts';
+import { appendEvents } from './log.ts';
 import { sshSignIns } from './tables.ts';
 
 /** A code is eight letters: after this many wrong ones the terminal has to start over. */
@@ -35,7 +37,7 @@ export async function findWaitingTerminal(
  */
 export function confirmTerminal(
   database: Database,
-  answer: { id: string; code: string; person: string },
+  answer: { id: string; code: string; person: string; tenants: readonly string[] },
   now: Date,
 ): Promise<'confirmed' | 'wrong' | 'gone'> {
   return database.drizzle.transaction(async tx => {
@@ -48,6 +50,16 @@ export function confirmTerminal(
     if (!row) return 'gone';
     if (sameHash(row.code, answer.code)) {
       await tx.update(sshSignIns).set({ person: answer.person }).where(at);
+      const events = answer.tenants.map(
+        (tenant): AuditEvent => ({
+          tenant,
+          action: 'terminal.signed-in',
+          actor: `person:${answer.person}`,
+          subject: answer.person,
+          data: { address: row.address },
+        }),
+      );
+      await appendEvents(tx, events);
       return 'confirmed';
     }
     const attempts = row.attempts + 1;

@@ -104,6 +104,8 @@ export const tokens = pgTable('token', {
   id: text('id').primaryKey(),
   hash: text('hash').notNull().unique(),
   person: text('person').notNull(),
+  /** The browser's session that it was made in; it ends with that. */
+  session: text('session').notNull(),
   label: text('label').notNull(),
   createdAt: moment('created_at').notNull(),
   expiresAt: moment('expires_at').notNull(),
@@ -206,10 +208,10 @@ export const approvals = pgTable(
     revision: integer('revision').notNull(),
     at: moment('at').notNull(),
   },
-  // One answer a place and a revision: the database itself refuses the second of two at once.
+  // One answer a place and a display: the database itself refuses the second of two at once.
   t => [
-    primaryKey({ columns: [t.request, t.revision, t.place] }),
-    uniqueIndex('approval_one_place_a_person').on(t.request, t.revision, t.person),
+    primaryKey({ columns: [t.request, t.digest, t.place] }),
+    uniqueIndex('approval_one_place_a_person').on(t.request, t.digest, t.person),
   ],
 );
 

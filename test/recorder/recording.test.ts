@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../../recorder/main.ts';
 import { eventLine, headerLine } from '../../recorder/recording/asciicast.ts';
 import { Recording, type RecordingOptions } from '../../recorder/recording/recording.ts';
 import type { ClosedSegment } from '../../recorder/recording/segments.ts';
-import { isTransfer } from '../../recorder/recording/transfers.ts';
+import { transferOf } from '../../recorder/recording/transfers.ts';
 import { Utf8Stream } from '../../recorder/recording/utf8.ts';
 import { readCast } from './cast.ts';
 
@@ -123,7 +123,7 @@ describe('a transfer is', () => {
     ['rsync --server -vlogDtpre.iLsfxCIvu . /srv'],
     ["git-upload-pack '/srv/a.git'"],
     ["git receive-pack 'b.git'"],
-  ])('%s', command => expect(isTransfer('exec', command)).toBe(true));
+  ])('%s', command => expect(transferOf('exec', command)).not.toBeNull());
   test.each([
     ['bash'],
     ['echo scp -t x'],
@@ -135,10 +135,13 @@ describe('a transfer is', () => {
     ['rsync --serverless'],
     ['git-upload-packer x'],
     ['scp -t x | tee y'],
-  ])('not %s', command => expect(isTransfer('exec', command)).toBe(false));
+    ['/tmp/scp -t x'],
+    ['./scp -t x'],
+    ['/home/maya/git-upload-pack x'],
+  ])('not %s', command => expect(transferOf('exec', command)).toBeNull());
   test('sftp, and no shell', () => {
-    expect(isTransfer('subsystem', 'sftp')).toBe(true);
-    expect(isTransfer('shell', null)).toBe(false);
+    expect(transferOf('subsystem', 'sftp')).toBe('sftp');
+    expect(transferOf('shell', null)).toBeNull();
   });
 });
 
@@ -158,7 +161,7 @@ describe('a recording', () => {
       header: { width: 80, height: 24, term: null, title: 'test' },
       clock: systemClock,
       limits: { ...DEFAULT_LIMITS, segmentBytes: 2_000 },
-      transfer: false,
+      transfer: null,
       input: 'piped',
       onSegment: segment => segments.push(segment),
       onFailure: error => {

@@ -97,6 +97,39 @@ describe('the log', () => {
   });
 
   it.each([
+    ['that are no JSON', 'not json\n', '","data":{},"prev":"', ',"subject":"p_1","tenant":"forged"}'],
+    [
+      'of another actor',
+      '{"action":"a","actor":"broker","at":"',
+      '","data":{},"prev":"',
+      ',"subject":"p_1","tenant":"forged"}',
+    ],
+    [
+      'of another tenant',
+      '{"action":"a","actor":"x","at":"',
+      '","data":{},"prev":"',
+      ',"subject":"p_1","tenant":"acme"}',
+    ],
+    [
+      'with a second line',
+      '{"action":"a","actor":"x","at":"',
+      '","data":{},\n"prev":"',
+      ',"subject":"p_1","tenant":"forged"}',
+    ],
+    [
+      'with a second prev',
+      '{"action":"a","actor":"x","at":"',
+      '","data":{}},"prev":"","x":{"y":{},"prev":"',
+      ',"subject":"p_1","tenant":"forged"}',
+    ],
+  ])('takes no fragments %s', async (_, head, middle, tail) => {
+    const call = sql`select append_log('forged', array[gen_random_uuid()], array['a'], array['x'], array['p_1'],
+      array[${head}], array[${middle}], array[${tail}])`;
+    await expect(database.drizzle.execute(call)).rejects.toThrow();
+    expect(await lengthOf(database, 'forged')).toBe(0);
+  });
+
+  it.each([
     "update log_entry set line = 'x'",
     'delete from log_entry',
     'truncate log_entry',

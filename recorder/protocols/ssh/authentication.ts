@@ -5,7 +5,7 @@ import ssh2, {
   type KeyboardAuthContext,
   type PublicKeyAuthContext,
 } from 'ssh2';
-import type { Caller, ControlPlane } from '../../control-plane.ts';
+import type { Caller, ControlPlane, RequestedChannel } from '../../control-plane.ts';
 import { clockTime, spoken } from '../../messages.ts';
 import type { Logger } from '../../reports.ts';
 import { fingerprint } from './keys.ts';
@@ -16,6 +16,7 @@ import { disconnect } from './ssh2-internals.ts';
 export interface Known extends Caller {
   /** As the client sent it, `root@db01`. */
   readonly username: string;
+  readonly knownBy: RequestedChannel['knownBy'];
 }
 
 export interface AuthenticationParts {
@@ -49,7 +50,11 @@ export function authenticate(
 ): void {
   const accept = (context: AuthContext, caller: Caller) => {
     visit.known();
-    known({ person: caller.person, name: caller.name, username: context.username });
+    const knownBy: Known['knownBy'] =
+      context.method === 'publickey'
+        ? { kind: 'key', fingerprint: fingerprint(context.key.data) }
+        : { kind: 'sign-in', at: Date.now() };
+    known({ person: caller.person, name: caller.name, username: context.username, knownBy });
     context.accept();
   };
   connection.on('authentication', context => {

@@ -10,9 +10,13 @@ import { Door, type Visit } from './limits.ts';
 import { checkSsh2, refuseOtherChannels, socketOf, terminalModesOf } from './ssh2-internals.ts';
 import { reachOverSsh } from './target.ts';
 
-/** What of the client's environment goes on to the target: language and terminal (RFC 4254 section 6.4). */
-const PASSED_ENVIRONMENT = /^(?:LANG|LC_[A-Z]+|TERM)$/;
-const LONGEST_VALUE = 256;
+/**
+ * What of the client's environment goes on to the target (RFC 4254 section 6.4): the locale, in names and values that
+ * can be nothing else. A free `LC_X=…` would carry a command past the record.
+ */
+const PASSED_ENVIRONMENT =
+  /^(?:LANG|LANGUAGE|LC_(?:ALL|CTYPE|COLLATE|MESSAGES|MONETARY|NUMERIC|TIME|PAPER|NAME|ADDRESS|TELEPHONE|MEASUREMENT|IDENTIFICATION))$/;
+const LOCALE = /^[\w.@:-]{1,64}$/;
 /** Shown to a client that asks for what is not a session. */
 const NO_FORWARDING = 'sallyport: port forwarding is not open here; ask for a session on the target itself';
 
@@ -110,7 +114,7 @@ function serve(served: Served): void {
   });
   requests.on('env', (accept, reject, info) => {
     const { key, val } = info as unknown as { key: string; val: string };
-    if (!PASSED_ENVIRONMENT.test(key) || val.length > LONGEST_VALUE) return reject?.();
+    if (!PASSED_ENVIRONMENT.test(key) || !LOCALE.test(val)) return reject?.();
     environment[key] = val;
     accept?.();
   });
@@ -150,6 +154,7 @@ function begin(
       command,
       pty: pty !== null,
       address: visit.address,
+      knownBy: person.knownBy,
     },
     new PersonChannel(connection, requests, channel, pty),
     reach,

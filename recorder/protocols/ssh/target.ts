@@ -50,12 +50,24 @@ export function reachOverSsh(wanted: Wanted, parts: ReachParts): Reach {
   };
 }
 
+/** What an error is, in words of ours: its code where the system gave one. */
+function reasonOf(cause: Error & { level?: string; code?: unknown }): string {
+  if (cause instanceof Unreachable) return cause.message;
+  if (typeof cause.code === 'string' && /^E[A-Z_]+$/.test(cause.code)) return cause.code;
+  const levels: Record<string, string> = {
+    'client-timeout': 'no answer in time',
+    'client-socket': 'the connection broke',
+    protocol: 'the two sides found no common way to speak',
+    handshake: 'the two sides found no common way to speak',
+  };
+  return levels[cause.level ?? ''] ?? 'the connection ended before it was open';
+}
+
 function unreachable(admission: Admission, cause: Error): Unreachable {
-  const detail = `${admission.target} at ${admission.host} port ${admission.port}: ${cause.message}`;
-  const lines = [
-    `${admission.target} could not be reached: ${cause.message}`,
-    'your grant is untouched; try again.',
-  ];
+  // The far side's own words stay out of the log and the terminal: only what our side makes of them goes there.
+  const why = reasonOf(cause);
+  const detail = `${admission.target} at ${admission.host} port ${admission.port}: ${why}`;
+  const lines = [`${admission.target} could not be reached: ${why}`, 'your grant is untouched; try again.'];
   return new Unreachable('target-unreachable', detail, lines, { cause });
 }
 
@@ -164,8 +176,10 @@ function explain(admission: Admission, error: Error & { level?: string }, shown:
   if (shown !== null && !isPinned(shown, admission.hostKeys.map(blobOfLine))) {
     return hostKeyMismatch(target, `it showed ${typeOfBlob(shown)} ${fingerprint(shown)}`, admission);
   }
-  if (/host key/i.test(error.message))
+  // ssh2's own words, at a level that no message of the far side has.
+  if (error.level === 'handshake' && error.message === 'Handshake failed: no matching host key format') {
     return hostKeyMismatch(target, 'it has no key of a pinned type', admission);
+  }
   if (error.level === 'client-authentication') {
     return new Unreachable('credential-refused', `${target} refused the certificate for ${admission.login}`, [
       `${target} did not accept the certificate for ${admission.login}; nothing was opened.`,

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Application, Env } from '../../api/application.ts';
 import { tenantOfRequest } from '../../api/requests.ts';
-import { line, words } from '../../api/shapes.ts';
+import { ticketShape, words } from '../../api/shapes.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { amendRequest } from '../../elevation/amend-request.ts';
 import { Refused } from '../../elevation/contract.ts';
@@ -21,7 +21,7 @@ const denial = z.object({ digest, reason: words(2000) });
 const amendment = z.object({
   for: z.string().trim().max(40),
   reason: words(2000),
-  ticket: line(200).optional(),
+  ticket: ticketShape.optional(),
 });
 
 /** `/r/:id` is where a chat link leads: the page of one request, and what its people do with it. */

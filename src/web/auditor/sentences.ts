@@ -41,7 +41,9 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Sa
   'grant.opened': (data, { name, time }) =>
     `gave ${name(data.person)} ${what(data)} until ${time(data.ends_at)}`,
   'grant.ended': data => `ended the grant: ${data.reason.replaceAll('-', ' ')}`,
-  'session.refused': data => `was not let in as ${data.username} from ${data.address}: ${data.code}`,
+  'session.refused': data => `was not let in by ${data.protocol} from ${data.address}: ${data.code}`,
+  'terminal.signed-in': data => `signed in at a terminal at ${data.address}`,
+  'host-key.unpinned': data => `no longer takes ${data.fingerprint} as a host key of ${data.target}`,
   'session.admitted': data => `was let in to ${what(data)} (${data.kind}) from ${data.address}`,
   'credential.issued': (data, { time }) =>
     `issued a certificate for ${data.principal}, good until ${time(data.valid_before)}`,

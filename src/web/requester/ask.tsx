@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { type Application, type Env, type Membership, pickTarget } from '../../api/application.ts';
-import { askOf, line, questionShape, words } from '../../api/shapes.ts';
+import { askOf, line, questionShape, ticketShape, token, words } from '../../api/shapes.ts';
 import { type Cell, cellsCovering } from '../../domain/cell.ts';
 import { Refused } from '../../elevation/contract.ts';
 import { submitRequest } from '../../elevation/submit-request.ts';
@@ -15,12 +15,12 @@ import { choicesOf, loginsOf } from './choices.ts';
 const asked = z.object({
   tenant: line(200),
   target: line(200),
-  activity: line(200),
-  login: z.string().regex(/^(ssh|postgres|web) .{1,200}$/, 'choose one of those'),
+  activity: token(130),
+  login: z.string().regex(/^(ssh|postgres|web) [A-Za-z0-9_][A-Za-z0-9_.$/-]{0,63}$/, 'choose one of those'),
   for: z.string().trim().max(40),
   reason: words(2000),
-  ticket: line(200).optional(),
-  severity: line(40).optional(),
+  ticket: ticketShape.optional(),
+  severity: token(20).optional(),
   at: z.string().max(40).optional(),
 });
 

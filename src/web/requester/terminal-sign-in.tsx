@@ -1,4 +1,4 @@
-import type { Application } from '../../api/application.ts';
+import { type Application, membershipsOf } from '../../api/application.ts';
 import { codeHash } from '../../api/gateway-door.ts';
 import { signedInAtBrowser } from '../../api/signed-in.ts';
 import { Refused } from '../../elevation/contract.ts';
@@ -31,7 +31,8 @@ export function terminalSignIn(routes: SignedInRoutes, app: Application): void {
     signedInAtBrowser(c);
     const id = idOf(c.req.param('id'));
     const { code = '' } = await readForm(c);
-    const answer = { id, code: codeHash(id, code.slice(0, 100)), person: reader.person.id };
+    const tenants = (await membershipsOf(app, reader.person)).map(({ tenant }) => tenant);
+    const answer = { id, code: codeHash(id, code.slice(0, 100)), person: reader.person.id, tenants };
     const outcome = await confirmTerminal(app.database, answer, reader.now);
     if (outcome === 'wrong') {
       const terminal = await findWaitingTerminal(app.database, id, reader.now);

@@ -203,7 +203,9 @@ async function assemble(
       ...(adjust.generateSessionKey ? { generateSessionKey: adjust.generateSessionKey } : {}),
     },
     door,
-  );
+  ).catch(error => {
+    throw placeTaken(error, 'SALLYPORT_SSH', configuration.ssh);
+  });
   stops.push(() => gateway.close());
 
   const application: Application = {
@@ -270,6 +272,14 @@ async function assemble(
   };
 }
 
+/** Says which setting is at fault when somebody else listens there already. */
+function placeTaken(error: Error, name: string, { host, port }: { host: string; port: number }): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL'
+    ? new ConfigurationError(`${name}: cannot listen on ${host}:${port}: ${code}; set it to another`)
+    : error;
+}
+
 /** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
 const gatewayHost = ({ url, ssh }: Configuration): string =>
   ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
@@ -329,6 +339,6 @@ function listen(
           }),
       });
     });
-    listening.once('error', reject);
+    listening.once('error', error => reject(placeTaken(error, 'SALLYPORT_HTTP', { host, port })));
   });
 }

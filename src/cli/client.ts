@@ -117,7 +117,7 @@ export const isLoopback = (host: string): boolean =>
 export function idPart(id: string): string {
   if (!/^[a-z]+_[0-9a-z]{1,58}$/.test(id)) {
     throw callIsWrong(
-      `${JSON.stringify(id)} is no id: one looks like r_4k2m…, and the lists print them last`,
+      `${JSON.stringify(id)} is no id: one looks like req_4k2m…, and the lists print them last`,
     );
   }
   return id;

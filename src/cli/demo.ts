@@ -100,17 +100,21 @@ async function invitation(stage: Stage, held: boolean): Promise<string> {
   for (const name of ['maya', 'noah', 'dana', 'ravi', 'audrey'] as const) {
     await writeFile(join(tokens, name), await stage.token(name), { mode: 0o600 });
   }
+  const known = join(stage.folder, 'known_hosts');
   const passwords = people.map(name => {
     const { name: full, role, email, password } = stage.cast[name];
     return `  ${full.padEnd(17)} ${email.padEnd(26)} ${password}   ${role}`;
   });
   return `
 ${held ? 'Every step held.' : 'Not every step held; see above.'} The stage stays up; Ctrl-C takes it down.
+The next demo starts afresh: what this one made goes.
 
-Now you. One browser may be several people at once: sign in twice and switch at the top.
+Now you. One browser may be several people at once: open the menu at your name, "Sign in as somebody else too".
   1. Be Maya:   ${stage.url.href} (sign in as Northwind MSP) and ask for root on db01
-  2. Be Dana:   ${stage.chat.url} (the chat room) and open the link; sign in as Acme Health
-  3. Be Maya:   ssh -i ${key} -p ${stage.broker.ssh.port} root@db01@localhost
+  2. Be Dana:   ${stage.chat.url} (the chat room) open the link; be Dana by the menu at your name
+  3. Be Maya:   ssh -i ${key} -p ${stage.broker.ssh.port} \\
+                  -o UserKnownHostsFile=${known} -o StrictHostKeyChecking=accept-new root@db01@localhost
+                (or scp -P ${stage.broker.ssh.port} with the same options, FILE root@db01@localhost:/tmp/)
   4. Be Audrey: ${new URL('/sessions', stage.url).href} and replay what happened
 
 ${passwords.join('\n')}

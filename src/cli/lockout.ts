@@ -38,6 +38,6 @@ export async function lockout(terminal: Terminal, options: LockoutOptions): Prom
   const done = await client.post<Lockout>('/lockout', body, { tenant });
   say(
     done,
-    plain`Locked: ${done.grants} grants and ${done.sessions} sessions of ${tenant} ended. Lift it: sallyport lockout --lift`,
+    plain`Locked: ${done.grants} grants and ${done.sessions} sessions of ${tenant} ended. The first squad of governance.lockout lifts it: sallyport lockout --lift`,
   );
 }

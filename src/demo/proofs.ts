@@ -26,7 +26,7 @@ export async function leak(stage: Stage, thread: Thread): Promise<string> {
   hold(here.stdout === 'in\n', `the credential is no good at all, so nothing is shown: ${here.stderr}`);
   const elsewhere = await withCredential(stage, thread.leaked, ['-b', '127.0.0.2']);
   hold(elsewhere.status === 255, `sshd let it in from 127.0.0.2: ${elsewhere.stdout}`);
-  return 'from 127.0.0.2 sshd refuses it at once, while it is still valid';
+  return 'from 127.0.0.2 the host refuses it at once, while it is still valid';
 }
 
 /** Straight to the host, past the gateway. */

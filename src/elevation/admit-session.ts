@@ -170,7 +170,9 @@ function howToAsk(inForce: TenantInForce, person: Person, knock: Knock, held: re
   const { engagement } = inForce;
   const member = memberOf(engagement, person)!;
   const where = `${knock.role}@${knock.target}`;
-  const others = held.map(grant => `${grant.role}@${grant.target}`);
+  const others = held
+    .filter(grant => grant.protocol === knock.protocol)
+    .map(grant => `${grant.role}@${grant.target}`);
   const lines = [
     `You hold no live grant for ${where}.`,
     ...(others.length > 0 ? [`You do hold: ${[...new Set(others)].join(', ')}.`] : []),

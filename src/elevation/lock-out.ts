@@ -1,8 +1,9 @@
+import type { Engagement } from '../domain/decision.ts';
 import { memberOf } from '../domain/membership.ts';
 import { mayLiftLockout, mayLockOut } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
 import { saltedHash } from '../domain/request.ts';
-import { type Look, type Outside, Refused, type Step } from './contract.ts';
+import { type Letter, type Look, type Outside, Refused, type Step } from './contract.ts';
 import { closing } from './end-grant.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function lockOut(
   person: Person,
   of: { readonly tenant: string; readonly reason: string | null },
 ): Promise<Step<{ since: Date; grants: number; sessions: readonly string[] }>> {
-  const { lockedOutAt } = await governor(look, person, of.tenant, mayLockOut);
+  const { lockedOutAt, engagement } = await governor(look, person, of.tenant, mayLockOut);
   const grants = await look.openGrants(of.tenant, 'msp', outside.now);
   const sessions = (await look.openSessions(grants.map(grant => grant.id))).map(session => session.id);
   const ends = grants.map(grant => closing(grant, outside.now, 'locked-out', `person:${person.id}`));
@@ -48,6 +49,14 @@ export async function lockOut(
       },
       ...ends.map(end => end.event),
     ],
+    letters: tellBoth(
+      engagement,
+      `${person.name} (${engagement.matrix.parties.client.name}) has shut out ${engagement.matrix.parties.msp.name}`,
+      [
+        { label: 'Ended', text: `${grants.length} grants, ${sessions.length} sessions` },
+        ...(of.reason === null ? [] : [{ label: 'Because', text: of.reason }]),
+      ],
+    ),
     cuts: { sessions, reason: 'locked-out', message: 'the client has shut out all sessions of its provider' },
   };
 }
@@ -59,7 +68,7 @@ export async function liftLockout(
   person: Person,
   of: { readonly tenant: string },
 ): Promise<Step<{ lifted: boolean }>> {
-  const { lockedOutAt } = await governor(look, person, of.tenant, mayLiftLockout);
+  const { lockedOutAt, engagement } = await governor(look, person, of.tenant, mayLiftLockout);
   if (lockedOutAt === null) return { result: { lifted: false } };
   return {
     result: { lifted: true },
@@ -79,7 +88,26 @@ export async function liftLockout(
         data: {},
       },
     ],
+    letters: tellBoth(engagement, `${person.name} has lifted the lockout`, []),
   };
+}
+
+/** A lockout is news for either side. */
+function tellBoth(engagement: Engagement, title: string, lines: Letter['lines']): Letter[] {
+  const { tenant, matrix } = engagement;
+  const letter = {
+    kind: 'lockout' as const,
+    tenant,
+    title,
+    lines,
+    path: '/',
+    dueAt: null,
+    whileWaiting: null,
+  };
+  return [
+    { ...letter, to: [...matrix.governance.lockout] },
+    { ...letter, to: [matrix.parties.msp.name], party: 'msp' },
+  ];
 }
 
 async function governor(look: Look, person: Person, tenant: string, may: typeof mayLockOut) {
@@ -88,7 +116,8 @@ async function governor(look: Look, person: Person, tenant: string, may: typeof 
   if (!member) throw new Refused('no-such-tenant', `There is no engagement "${tenant}" for you.`, 404);
   if (!may(inForce.engagement, member)) {
     const { lockout } = inForce.engagement.matrix.governance;
-    throw new Refused('not-yours', `The matrix gives this to ${lockout.join(', ') || 'nobody'}.`, 403);
+    const whose = may === mayLiftLockout ? lockout.slice(0, 1) : lockout;
+    throw new Refused('not-yours', `The matrix gives this to ${whose.join(', ') || 'nobody'} alone.`, 403);
   }
   return inForce;
 }

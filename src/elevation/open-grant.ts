@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../domain/audit-event.ts';
+import { timeAt } from '../domain/calendar.ts';
 import { type Grant, termOf } from '../domain/grant.ts';
 import { handleOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
@@ -39,13 +40,20 @@ export function openGrant(
   const party = engagement.matrix.parties[request.party].name;
   const letter = {
     tenant: grant.tenant,
-    lines: linesOf(request, asker, party),
+    lines: [
+      ...linesOf(request, asker, party),
+      ...(decision.obligations.length > 0
+        ? [{ label: 'With it', text: decision.obligations.join(', ') }]
+        : []),
+    ],
     path: `/r/${request.id}`,
     dueAt: null,
     whileWaiting: null,
   };
-  const title = `${asker.name} (${party}) holds ${grant.role} on ${grant.target} until ${grant.endsAt.toISOString()}`;
+  const until = timeAt(grant.endsAt.getTime(), engagement.matrix.timezone);
   const preApproved = decision.decision === 'pre-approved';
+  const holds = `${asker.name} (${party}) holds ${grant.role} on ${grant.target} until ${until}`;
+  const title = preApproved ? `Nobody was asked, by ${decision.exception ?? decision.cell}: ${holds}` : holds;
   // Acting now and reviewing after only works when the accountable hear of it at once.
   const owners = preApproved ? decision.ladder.flatMap(rung => [rung.squad, ...rung.people]) : [];
   const informed = [...owners, ...decision.informed];
@@ -80,6 +88,13 @@ export function openGrant(
               to: [handleOf(asker)],
               party: request.party,
               title: `Approved: ${title}`,
+            },
+            // Whoever was asked besides need not look any more.
+            {
+              ...letter,
+              kind: 'request-decided' as const,
+              to: decision.ladder.map(rung => rung.squad),
+              title: `Answered: ${title}`,
             },
           ]),
       ...(informed.length > 0

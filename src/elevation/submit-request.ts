@@ -145,7 +145,7 @@ export function lettersTo(
 export const linesOf = (request: AccessRequest, asker: Person, party: string) => [
   { label: 'Who', text: `${asker.name}, ${party}` },
   { label: 'What', text: `${request.protocol} as ${request.role} on ${request.target}` },
-  { label: 'For', text: formatDuration(request.seconds) },
+  { label: 'How long', text: formatDuration(request.seconds) },
   { label: 'Cell', text: request.decision.cell ?? 'none' },
   { label: 'Why', text: request.reason },
   ...(request.ticket ? [{ label: 'Ticket', text: request.ticket }] : []),

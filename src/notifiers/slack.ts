@@ -36,7 +36,7 @@ export function slackPayload(message: Message): Record<string, unknown> {
   const title = visible(message.title) || 'Sallyport';
   const lines = [
     ...message.lines.slice(0, MOST_LINES),
-    ...(message.to.length === 0 ? [] : [{ label: 'For', text: message.to.join(', ') }]),
+    ...(message.to.length === 0 ? [] : [{ label: 'To', text: message.to.join(', ') }]),
   ].map(({ label, text }) => `${visible(label)}: ${visible(text)}`);
   const url = message.url !== null && message.url.length <= MOST_URL ? message.url : null;
   return {

@@ -195,7 +195,7 @@ function Inside({ app, reader, seen }: Props) {
   const lockers = reader.memberships.filter(({ engagement, member }) => mayLockOut(engagement, member));
   return (
     <section>
-      <h2>Inside right now</h2>
+      <h2>Inside, or may come in now</h2>
       {seen.inside.length === 0 ? (
         <Empty>Nobody holds a live grant that you answer for or oversee.</Empty>
       ) : (

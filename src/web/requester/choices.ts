@@ -32,11 +32,11 @@ export interface Login {
   readonly role: string;
 }
 
-/** What a cell gives on a target that can be reached that way. */
+/** What a cell gives on a target that sessions can be opened to today: SSH, where the host trusts the tenant's CA. */
 export function loginsOf({ activity }: Cell, target: Target): Login[] {
-  return (['ssh', 'postgres', 'web'] as const).flatMap(protocol =>
-    target[protocol] ? (activity.gives?.[protocol] ?? []).map(role => ({ protocol, role })) : [],
-  );
+  return target.ssh?.trust === 'ca'
+    ? (activity.gives?.ssh ?? []).map(role => ({ protocol: 'ssh', role }))
+    : [];
 }
 
 /** The severities that would change something: those that the cell's exceptions or the rules speak of. */

@@ -86,7 +86,7 @@ describe('Slack', () => {
       '`Maya Moss asks for root on db01`',
       '`Reason: restore of the records database`',
       '`For: 1 hour`',
-      '`For: Dana Duarte`',
+      '`To: Dana Duarte`',
       'http://localhost:8080/r/req_01',
     ]);
     expect(payload.blocks.map((block: { type: string }) => block.type)).toEqual([

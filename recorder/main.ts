@@ -50,6 +50,8 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   keyQuestions: 24,
   unknownPerAddress: 32,
   unknown: 256,
+  signInsPerAddress: 4,
+  signIns: 128,
   connections: 2048,
   channels: 32,
   reachMs: 10_000,

@@ -12,6 +12,15 @@ export function clockTime(at: number): string {
   return `${time.endsWith(':00') ? time.slice(0, 5) : time} UTC`;
 }
 
+/** Control characters in a name, or in a command other than tab and newline: no client sends them by itself. */
+export function garbled(asked: { readonly username: string; readonly command: string | null }): boolean {
+  return (
+    /[\u0000-\u001f\u007f]/.test(asked.username) || /[\u0000-\u0008\u000b-\u001f]/.test(asked.command ?? '')
+  );
+}
+
+export const GARBLED = ['the user name or the command holds control characters, so nothing was opened.'];
+
 export const UNREACHED_BROKER = [
   'the broker did not answer, so nothing was opened.',
   'try again in a minute; if it stays so, tell whoever runs the broker.',

@@ -136,6 +136,7 @@ export class Session {
   }
 
   async #admit(): Promise<Admission | null> {
+    if (messages.garbled(this.request)) return this.#refuse(messages.GARBLED);
     let answer: Admission | Refusal;
     try {
       answer = await this.#parts.controlPlane.admit(this.request);
@@ -215,6 +216,8 @@ export class Session {
       this.#recording = recording;
       if (command !== null)
         recording.marker(transfer === null ? `${kind}: ${command}` : `transfer: ${command}`);
+      const passed = Object.entries(this.#person.environment).map(([name, value]) => `${name}=${value}`);
+      if (passed.length > 0) recording.marker(`env: ${passed.join(' ')}`);
       this.#relay = new Relay(this.#person, recording, clock);
       return true;
     } catch (cause) {

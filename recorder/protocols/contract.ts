@@ -32,10 +32,14 @@ export interface EdgeLimits {
   readonly attempts: number;
   /** Keys that a client may ask about without signing. Asking is no attempt, yet not free either. */
   readonly keyQuestions: number;
-  /** Connections of one address whose person is not known yet. */
+  /** Connections of one address (IPv6: of one /64) whose person is not known yet. */
   readonly unknownPerAddress: number;
   /** The same over all addresses. */
   readonly unknown: number;
+  /** Sign-ins that wait for their person, of one address (IPv6: of one /64). They do not count as unknown. */
+  readonly signInsPerAddress: number;
+  /** The same over all addresses. */
+  readonly signIns: number;
   /** All connections. */
   readonly connections: number;
   /** Channels open at once in one connection. */
@@ -82,6 +86,8 @@ export type Exit =
 /** The channel towards the person. Nothing here throws once the person is gone; it does nothing then. */
 export interface PersonSide {
   readonly terminal: Terminal | null;
+  /** What of the person's environment goes on to the target. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Called once, first. What the person sends flows from the first `resume`; until then the channel buffers it. */
   listen(events: PersonEvents): void;
   /** Sends bytes. False: too much is on its way, stop until `drained`. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../deadline.ts';
 import { type CastHeader, type EventCode, eventLine, headerLine } from './asciicast.ts';
 import { type ClosedSegment, SegmentedFile, type WholeFile } from './segments.ts';
-import { opensLike, type Transfer } from './transfers.ts';
+import { Beginning, type Direction, type Transfer } from './transfers.ts';
 import { type Decoded, Utf8Stream } from './utf8.ts';
 
 /** Which of the two streams that a person sees. */
@@ -36,6 +36,8 @@ export interface RecordingOptions {
   readonly onFailure: (cause: Error) => void;
 }
 
+type Beginnings = Readonly<Record<Direction, Beginning>>;
+
 /** Bytes and hash of one direction. */
 class Tally {
   readonly #hash: Hash = createHash('sha256');
@@ -51,8 +53,8 @@ class Tally {
   }
 }
 
-/** One marker holds this much; a longer text stands in several. */
-const MARKER_LENGTH = 4096;
+/** One marker holds this much; a longer text stands in several. Characters, so that none is torn. */
+const MARKERS = /.{1,4096}/gsu;
 const FIRST_BYTES = 512;
 
 /**
@@ -69,7 +71,9 @@ export class Recording {
   #fromPerson = new Tally();
   readonly #fromTarget = new Tally();
   /** Null from the moment on that a stream turns out to be something else. */
-  #transfer: Transfer | null = null;
+  #transfer: Beginnings | null = null;
+  /** Where the target's output goes, for what was held of it. */
+  #shown: ((bytes: Buffer) => void) | undefined;
   #inputRecorded = 0;
   #closed: Promise<WholeFile> | null = null;
 
@@ -77,7 +81,12 @@ export class Recording {
     this.#file = file;
     this.#options = options;
     this.#startedAt = startedAt;
-    this.#transfer = options.transfer;
+    const { transfer } = options;
+    if (transfer !== null)
+      this.#transfer = {
+        person: new Beginning(transfer, 'person'),
+        target: new Beginning(transfer, 'target'),
+      };
   }
 
   /** Makes the file and writes its header; throws when either cannot be done. */
@@ -130,12 +139,17 @@ export class Recording {
    * in two waits for its rest, `holdMs` at most.
    */
   output(stream: OutputStream, chunk: Buffer, shown: (bytes: Buffer) => void): void {
-    if (stream === 'out' && this.#isTransfer('target', chunk, this.#fromTarget)) {
-      this.#fromTarget.add(chunk);
+    if (stream === 'out' && this.#transfer !== null) {
+      this.#shown = shown;
+      const moved = this.#moved(this.#transfer, 'target', chunk);
       // Nothing to write, and still in turn: an empty piece keeps its place behind what is on its way to the file.
-      this.#file.append('', () => shown(chunk));
+      if (moved !== null) this.#file.append('', () => shown(moved));
       return;
     }
+    this.#words(stream, chunk, shown);
+  }
+
+  #words(stream: OutputStream, chunk: Buffer, shown: ((bytes: Buffer) => void) | undefined): void {
     clearTimeout(this.#holding[stream]);
     const utf8 = this.#output[stream];
     this.#write('o', utf8.take(chunk), shown);
@@ -149,21 +163,26 @@ export class Recording {
 
   /** The stream is over: what waits for the rest of a character goes out as it is. */
   outputEnded(stream: OutputStream, shown: (bytes: Buffer) => void): void {
+    if (stream === 'out' && this.#transfer?.target.held) this.#noTransfer(this.#transfer);
     clearTimeout(this.#holding[stream]);
     this.#write('o', this.#output[stream].flush(), shown);
   }
 
   /** What the person sent, before it goes to the target. */
   input(chunk: Buffer): void {
-    const { input, limits } = this.#options;
+    const { input } = this.#options;
     if (input === 'typed') {
       this.#write('i', this.#typed.take(chunk));
       return;
     }
     if (input !== 'piped') return;
-    const transfer = this.#isTransfer('person', chunk, this.#fromPerson);
+    if (this.#transfer === null) this.#piped(chunk);
+    else this.#moved(this.#transfer, 'person', chunk);
+  }
+
+  #piped(chunk: Buffer): void {
+    const { limits } = this.#options;
     this.#fromPerson.add(chunk);
-    if (transfer) return;
     const room = limits.inputBytes - this.#inputRecorded;
     if (room <= 0) return;
     const part = chunk.subarray(0, room);
@@ -187,23 +206,36 @@ export class Recording {
 
   /** A text that is too long for one marker stands in several, so that the end of a command is on record too. */
   marker(text: string): void {
-    const parts = Math.ceil(text.length / MARKER_LENGTH) || 1;
-    for (let part = 0; part < parts; part++) {
-      const piece = text.slice(part * MARKER_LENGTH, (part + 1) * MARKER_LENGTH).toWellFormed();
-      this.#event('m', parts === 1 ? piece : `(${part + 1}/${parts}) ${piece}`);
-    }
+    const pieces = text.toWellFormed().match(MARKERS) ?? [''];
+    pieces.forEach((piece, at) => {
+      this.#event('m', pieces.length === 1 ? piece : `(${at + 1}/${pieces.length}) ${piece}`);
+    });
   }
 
-  /** Looks at the first bytes of each direction; they stand in the record, whatever they are. */
-  #isTransfer(from: 'person' | 'target', chunk: Buffer, tally: Tally): boolean {
-    if (this.#transfer === null || tally.bytes > 0 || chunk.length === 0) return this.#transfer !== null;
-    const first = chunk.subarray(0, FIRST_BYTES).toString('base64');
-    this.marker(`first bytes ${from === 'person' ? 'to' : 'from'} the target, base64: ${first}`);
-    if (opensLike(this.#transfer, from, chunk)) return true;
-    this.marker(`not ${this.#transfer}: recorded from here on; before, to the target ${this.#fromPerson}`);
-    this.#fromPerson = new Tally();
+  /** Counts a piece of a transfer, whose first bytes stand in the record. Null: held, or no transfer after all. */
+  #moved(transfer: Beginnings, from: Direction, chunk: Buffer): Buffer | null {
+    const taken = transfer[from].take(chunk);
+    if (taken === 'differs') this.#noTransfer(transfer);
+    if (typeof taken === 'string') return null;
+    const tally = from === 'person' ? this.#fromPerson : this.#fromTarget;
+    if (tally.bytes === 0) {
+      const first = taken.subarray(0, FIRST_BYTES).toString('base64');
+      this.marker(`first bytes ${from === 'person' ? 'to' : 'from'} the target, base64: ${first}`);
+    }
+    tally.add(taken);
+    return taken;
+  }
+
+  /** It only had a transfer's name: it is recorded as a command from here on, with what was held until now. */
+  #noTransfer({ person, target }: Beginnings): void {
+    const name = this.#options.transfer?.replace(/-.*/, '');
+    const before = `to the target ${this.#fromPerson}; from the target ${this.#fromTarget}`;
+    this.marker(`not ${name}: recorded from here on; before, ${before}`);
     this.#transfer = null;
-    return false;
+    this.#fromPerson = new Tally();
+    const [sent, answered] = [person.release(), target.release()];
+    if (sent.length > 0) this.#piped(sent);
+    if (answered.length > 0) this.#words('out', answered, this.#shown);
   }
 
   /** Writes the closing markers, the last segment and the hash of the whole. Safe to call twice. */
@@ -213,6 +245,7 @@ export class Recording {
   }
 
   #close(): Promise<WholeFile> {
+    if (this.#transfer?.target.held || this.#transfer?.person.held) this.#noTransfer(this.#transfer);
     clearTimeout(this.#holding.out);
     clearTimeout(this.#holding.err);
     // Held back and never shown, but it was sent: the record has it.

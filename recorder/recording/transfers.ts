@@ -1,48 +1,111 @@
 /**
  * Which channels move files and not words. Their bytes would make a cast that nobody can read, at a quarter of the
- * speed, so it holds how many went each way and their hashes instead.
+ * speed, so it holds how many went each way, their hashes and how each way began. A command is believed by its name
+ * only as long as both directions begin as that protocol does.
  */
+import type { RequestedChannel } from '../control-plane.ts';
+
+export type Transfer = 'scp-to' | 'scp-from' | 'rsync' | 'git' | 'sftp';
+export type Direction = 'person' | 'target';
 
 /**
- * Commands that a stock client sends for a copy or a fetch. Anything that could run something else beside it (an
- * operator, a substitution, a second line) is no transfer and is recorded like any other command: a shell must not
- * hide its output by looking like a copy.
+ * Commands that a stock client sends for a copy or a fetch, by a bare name or from where systems keep their own
+ * programs. Anything that could run something else beside it (an operator, a substitution, a second line) is no
+ * transfer and is recorded like any other command: a shell must not hide its output by looking like a copy.
  */
-const TRANSFERS: Readonly<Record<Exclude<Transfer, 'sftp'>, RegExp>> = {
-  // The system's own programs alone: a path of the person's choosing would be a program of theirs.
-  scp: /^(?:\/usr\/bin\/|\/bin\/)?scp(?: -[A-Za-z]+)*? -[A-Za-z]*[tf]\b/,
-  rsync: /^(?:\/usr\/bin\/|\/bin\/)?rsync --server\b/,
-  git: /^(?:\/usr\/bin\/|\/bin\/|\/usr\/lib\/git-core\/)?git[- ](?:upload-pack|receive-pack|upload-archive)\b/,
-};
+const FOLDER = '(?:/bin/|/usr/bin/|/usr/lib/git-core/)?';
+const TRANSFERS: readonly (readonly [Transfer, RegExp])[] = [
+  ['scp-to', new RegExp(`^${FOLDER}scp(?: -[A-Za-z]+)*? -[A-Za-eg-z]*t\\b`)],
+  ['scp-from', new RegExp(`^${FOLDER}scp(?: -[A-Za-z]+)*? -[A-Za-su-z]*f\\b`)],
+  ['rsync', new RegExp(`^${FOLDER}rsync --server(?![\\w-])`)],
+  ['git', new RegExp(`^${FOLDER}git[- ](?:upload-pack|receive-pack|upload-archive)(?![\\w-])`)],
+];
 const MORE_THAN_ONE_COMMAND = /[;&|<>$`()\n\r\0]/;
 
-export type Transfer = 'sftp' | 'scp' | 'rsync' | 'git';
-
-/** Which transfer a channel announces itself as; null: none, so all of it is recorded. */
-export function transferOf(kind: 'shell' | 'exec' | 'subsystem', command: string | null): Transfer | null {
+export function transferOf(kind: RequestedChannel['kind'], command: string | null): Transfer | null {
   if (kind === 'subsystem') return command === 'sftp' ? 'sftp' : null;
   if (kind !== 'exec' || command === null || MORE_THAN_ONE_COMMAND.test(command)) return null;
-  return (['scp', 'rsync', 'git'] as const).find(name => TRANSFERS[name].test(command)) ?? null;
+  return TRANSFERS.find(([, form]) => form.test(command))?.[0] ?? null;
 }
 
-/**
- * Whether the first bytes of a direction are those of the protocol that was announced. A channel that speaks
- * otherwise is no transfer, whatever it called itself, and is recorded like any other.
- */
-export function opensLike(transfer: Transfer, from: 'person' | 'target', first: Buffer): boolean {
-  const text = first.subarray(0, 64).toString('latin1');
-  switch (transfer) {
-    case 'sftp':
-      // SSH_FXP_INIT and SSH_FXP_VERSION (draft-ietf-secsh-filexfer-02, section 4).
-      return (
-        (first.length < 2 || first[0] === 0) && (first.length < 5 || first[4] === (from === 'person' ? 1 : 2))
-      );
-    case 'scp':
-      return first[0]! <= 2 || /^(?:[CD][0-7]{0,4}(?: \d|$)|[CD][0-7]{4}|T\d|E\n)/.test(text);
-    case 'rsync':
-      // A protocol version as four bytes, least first.
-      return first[0]! >= 20 && first[0]! < 64 && first.subarray(1, 4).every(byte => byte === 0);
-    case 'git':
-      return /^[0-9a-f]{1,4}/.test(text) && (first.length < 4 || /^[0-9a-f]{4}/.test(text));
+/** How a direction may begin: for each alternative, what each of its first bytes may be. */
+type Beginnings = readonly (readonly RegExp[])[];
+
+const zero = /\0/;
+const any = /./s;
+const octal = /[0-7]/;
+const digit = /\d/;
+/** What scp's source sends first: a file, a folder, times, the end of a folder, or an error. */
+const SOURCE: Beginnings = [
+  [/[CD]/, octal, octal, octal, octal, / /, digit],
+  [/T/, digit],
+  [/E/, /\n/],
+  [/[\x01\x02]/],
+];
+const SINK: Beginnings = [[/[\0\x01\x02]/]];
+/** The protocol's version, 20 to 40, as a little-endian number. */
+const RSYNC: Beginnings = [[/[\x14-\x28]/, zero, zero, zero]];
+/** With `-s` the client sends its arguments before anything else. */
+const RSYNC_ARGUMENTS = [...'rsync\0'].map(letter => new RegExp(letter));
+/** gitprotocol-common(5): the length of a line in hex; 0000 and 0001 are marks between lines. */
+const PKT_LINE: Beginnings = [[/[\da-f]/i, /[\da-f]/i, /[\da-f]/i, /[\da-f]/i]];
+/** A packet of less than 256 KiB: SSH_FXP_INIT or SSH_FXP_VERSION, and a version of 3 to 6. */
+const sftp = (type: RegExp): Beginnings => [
+  [zero, /[\0-\x03]/, any, any, type, zero, zero, zero, /[\x03-\x06]/],
+];
+
+const BEGINNINGS: Readonly<Record<Transfer, Readonly<Record<Direction, Beginnings>>>> = {
+  'scp-to': { person: SOURCE, target: SINK },
+  'scp-from': { person: SINK, target: SOURCE },
+  rsync: { person: [...RSYNC, RSYNC_ARGUMENTS], target: RSYNC },
+  git: { person: PKT_LINE, target: PKT_LINE },
+  sftp: { person: sftp(/\x01/), target: sftp(/\x02/) },
+};
+
+/** `undecided`: all of these bytes fit, and more of them must. */
+export type Likeness = 'fits' | 'undecided' | 'differs';
+
+export function likeness(form: Transfer, direction: Direction, bytes: Buffer): Likeness {
+  let answer: Likeness = 'differs';
+  for (const beginning of BEGINNINGS[form][direction]) {
+    const fits = beginning.every(
+      (one, at) => at >= bytes.length || one.test(String.fromCharCode(bytes[at]!)),
+    );
+    if (fits && bytes.length >= beginning.length) return 'fits';
+    if (fits) answer = 'undecided';
+  }
+  return answer;
+}
+
+/** Holds a direction back until its first bytes are known for what they are; at most as many as a beginning has. */
+export class Beginning {
+  readonly #form: Transfer;
+  readonly #direction: Direction;
+  #held: Buffer = Buffer.alloc(0);
+  #fits = false;
+
+  constructor(form: Transfer, direction: Direction) {
+    this.#form = form;
+    this.#direction = direction;
+  }
+
+  /** What of the stream may be taken as the transfer's, or that it is none: then `release` has the bytes. */
+  take(chunk: Buffer): Buffer | Exclude<Likeness, 'fits'> {
+    if (this.#fits) return chunk;
+    this.#held = Buffer.concat([this.#held, chunk]);
+    const answer = this.#held.length === 0 ? 'undecided' : likeness(this.#form, this.#direction, this.#held);
+    if (answer !== 'fits') return answer;
+    this.#fits = true;
+    return this.release();
+  }
+
+  get held(): number {
+    return this.#held.length;
+  }
+
+  release(): Buffer {
+    const held = this.#held;
+    this.#held = Buffer.alloc(0);
+    return held;
   }
 }

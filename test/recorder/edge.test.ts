@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createHostKey } from '../../recorder/main.ts';
+import { GARBLED } from '../../recorder/messages.ts';
+import { networkOf } from '../../recorder/protocols/ssh/limits.ts';
 import { checkedCast } from './cast.ts';
 import { House, Run } from './house.ts';
 import { makeKey, type Sshd, startSshd } from './sshd.ts';
@@ -68,7 +70,9 @@ describe('a person without a known key', () => {
     const ran = await run.ended;
     expect(ran.status).toBe(0);
     expect(ran.stdout.toString()).toBe('in\n');
-    expect(house.controlPlane.admissions[0]).toMatchObject({ person: 'maya@msp', username: 'root@db01' });
+    const [asked] = house.controlPlane.admissions;
+    expect(asked).toMatchObject({ person: 'maya@msp', username: 'root@db01', knownBy: { kind: 'sign-in' } });
+    expect(Date.now() - (asked!.knownBy as { at: number }).at).toBeLessThan(5_000);
   });
 
   test('who gives up leaves nothing behind', async () => {
@@ -77,6 +81,24 @@ describe('a person without a known key', () => {
     run.child.kill('SIGKILL');
     await house.controlPlane.until(() => house.controlPlane.signInAborted === 1);
     await serves();
+  });
+
+  test('waits with a few others of the address at most, and in the place of nobody else', async () => {
+    const waiting = Array.from({ length: 4 }, () => stranger(['root@db01@127.0.0.1', 'true']));
+    await Promise.all(waiting.map(run => run.says('BCDF-GHJK')));
+    const fifth = await stranger(['-o', 'NumberOfPasswordPrompts=1', 'root@db01@127.0.0.1', 'true']).ended;
+    expect(fifth.status).toBe(255);
+    expect(fifth.stdout + fifth.stderr).not.toContain('BCDF-GHJK');
+    // As many unknown ones as ever find room beside the four that wait.
+    const idle = Array.from({ length: 7 }, () => connect(house.gateway.port, '127.0.0.1'));
+    await Promise.all(idle.map(socket => new Promise(resolve => socket.once('data', resolve))));
+    await serves();
+    for (const socket of idle) socket.destroy();
+    waiting[0]!.child.kill('SIGKILL');
+    await house.controlPlane.until(() => house.controlPlane.signInAborted === 1);
+    const next = stranger(['root@db01@127.0.0.1', 'true']);
+    await next.says('BCDF-GHJK');
+    for (const run of [...waiting, next]) run.child.kill('SIGKILL');
   });
 
   test('whose sign-in expires is refused', async () => {
@@ -275,14 +297,86 @@ test('signals reach the target', async () => {
   target.close();
 });
 
+test.each([
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['2001:0db8:0:0:ffff::2', '2001:db8:0:0::/64'],
+  ['2001:db8:0:1:1:2:3:4', '2001:db8:0:1::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ['192.0.2.7', '192.0.2.7'],
+])('the network of %s is %s', (address, network) => expect(networkOf(address)).toBe(network));
+
+describe('control characters open nothing, and are told so:', () => {
+  test.each([
+    ['NUL in a command', 'root@db01', 'echo a\0b'],
+    ['an escape in a command', 'root@db01', 'echo \u001b[2J'],
+    ['NUL in a name', 'root@db01\0x', 'echo never'],
+    ['a newline in a name', 'root@db01\nx', 'echo never'],
+  ])('%s', async (_name, username, command) => {
+    const client = await knownClient(username);
+    let said = '';
+    const status = await new Promise(resolve => {
+      client.exec(command, (error, channel) => {
+        if (error) throw error;
+        let code: number | null = null;
+        const hear = (bytes: Buffer) => {
+          said += bytes;
+        };
+        channel.on('data', hear);
+        channel.stderr.on('data', hear);
+        channel.on('exit', (told: number) => {
+          code = told;
+        });
+        channel.on('close', () => resolve(code));
+      });
+    });
+    client.end();
+    expect(status).toBe(1);
+    expect(said).toBe(`sallyport: ${GARBLED[0]}\n`);
+    expect(house.controlPlane.admissions).toHaveLength(0);
+  });
+
+  test('tab and newline in a command are none of them', async () => {
+    expect((await house.ssh(['echo\ta\necho b']).ended).stdout.toString()).toBe('a\nb\n');
+    const listed = [...house.controlPlane.keys.keys()][0]!;
+    expect(house.controlPlane.admissions[0]!.knownBy).toEqual({ kind: 'key', fingerprint: listed });
+  });
+});
+
+test('the words of a hostile target decide nothing and are told to nobody', async () => {
+  const words = 'host key mismatch \u001b[2J all is well';
+  const bye = Buffer.concat([
+    Buffer.of(1, 0, 0, 0, 2),
+    ...[words, ''].flatMap(text => [Buffer.of(0, 0, 0, text.length), Buffer.from(text)]),
+  ]);
+  const target = createServer(socket => {
+    socket.on('error', () => {});
+    const padding = 8 + ((8 - ((bye.length + 5) % 8)) % 8);
+    const head = Buffer.of(0, 0, 0, bye.length + padding + 1, padding);
+    socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), head, bye, Buffer.alloc(padding)]));
+  });
+  await new Promise<void>(resolve => target.listen(0, '127.0.0.1', resolve));
+  const { port } = target.address() as { port: number };
+  house.controlPlane.answer = admission => ({ ...admission, port });
+  const ran = await house.ssh(['true']).ended;
+  expect(ran.stderr).toContain('sallyport: db01 could not be reached');
+  const ending = await house.controlPlane.ended();
+  expect(ending.reason).toBe('target-unreachable');
+  const cast = checkedCast(house, ending);
+  const told = [ran.stderr, house.controlPlane.incidents[0]!.detail, ...cast.markers, cast.text('o')].join();
+  expect(told).not.toMatch(/host key|all is well|\u001b/);
+  target.close();
+});
+
 /** A client of our own making, signed in as Maya. */
-async function knownClient(): Promise<ssh2.Client> {
+async function knownClient(username = 'root@db01'): Promise<ssh2.Client> {
   const privateKey = readFileSync(join(house.folder, 'maya'));
   const client = new ssh2.Client();
   await new Promise<void>((resolve, reject) => {
     client.on('error', reject);
     client.on('ready', resolve);
-    client.connect({ host: '127.0.0.1', port: house.gateway.port, username: 'root@db01', privateKey });
+    client.connect({ host: '127.0.0.1', port: house.gateway.port, username, privateKey });
   });
   return client;
 }

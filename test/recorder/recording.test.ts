@@ -231,6 +231,72 @@ describe('a recording', () => {
     expect(cast.markers).toEqual([`not UTF-8: 2 bytes, sha256 ${sha256(Buffer.of(0xe2, 0x82))}`]);
   });
 
+  const whatStands = () => readCast(readFileSync(join(folder, 'acme/s_1.cast')));
+
+  test.each<[string, RecordingOptions['transfer'], string[], string[]]>([
+    ['scp that answers as a shell', 'scp-to', ['C0644 5 a\n'], ['$ ', 'id\n']],
+    ['rsync that answers a byte at a time', 'rsync', [], [' ', '$ id\n']],
+    ['git with half a length', 'git', [], ['0', '00', 'x$ id\n']],
+    ['sftp of another kind', 'sftp', [], ['\0\0', '\0\x05\x01\0\0\0\x03']],
+  ])('of %s is one of a command, with all of its output', async (_name, transfer, sent, answered) => {
+    const recording = await open({ transfer });
+    const shown: Buffer[] = [];
+    for (const part of sent) recording.input(Buffer.from(part));
+    for (const part of answered) recording.output('out', Buffer.from(part), bytes => shown.push(bytes));
+    recording.outputEnded('out', bytes => shown.push(bytes));
+    await recording.close();
+    expect(Buffer.concat(shown).toString()).toBe(answered.join(''));
+    expect(whatStands().text('o')).toBe(answered.join(''));
+    expect(whatStands().markers.join('\n')).toMatch(/^not (scp|rsync|git|sftp): recorded from here on/m);
+  });
+
+  test('of a copy into which a shell is typed holds what is typed, and what was held of the answer', async () => {
+    const recording = await open({ transfer: 'rsync' });
+    const shown: Buffer[] = [];
+    recording.output('out', Buffer.from('\x1f\0'), bytes => shown.push(bytes));
+    expect(shown).toHaveLength(0);
+    recording.input(Buffer.from('cat /etc/shadow\n'));
+    await recording.close();
+    expect(Buffer.concat(shown).toString()).toBe('\x1f\0');
+    expect(whatStands().text('i')).toBe('cat /etc/shadow\n');
+    expect(whatStands().text('o')).toBe('\x1f\0');
+  });
+
+  test.each<[string, RecordingOptions['transfer'], string, string]>([
+    ['scp upwards', 'scp-to', 'D0755 0 folder\n', '\0'],
+    ['scp with times', 'scp-to', 'T1183828267 0 1183828267 0\n', '\0'],
+    ['scp downwards', 'scp-from', '\0', 'C0644 5 a\n'],
+    ['scp of what is not there', 'scp-from', '\0', '\x01scp: a: No such file\n'],
+    ['rsync', 'rsync', '\x1f\0\0\0', '\x20\0\0\0'],
+    ['rsync -s', 'rsync', 'rsync\0--server\0', '\x1f\0\0\0'],
+    ['git', 'git', '0014command=ls-refs\n', '000eversion 2\n'],
+    ['sftp', 'sftp', '\0\0\0\x05\x01\0\0\0\x03', '\0\0\0\x05\x02\0\0\0\x03'],
+  ])('of %s holds its beginnings and hashes, however it is cut', async (_name, transfer, sent, answered) => {
+    const recording = await open({ transfer });
+    const shown: Buffer[] = [];
+    for (const byte of Buffer.from(sent)) recording.input(Buffer.of(byte));
+    for (const byte of Buffer.from(answered))
+      recording.output('out', Buffer.of(byte), bytes => shown.push(bytes));
+    await recording.close();
+    expect(Buffer.concat(shown).toString()).toBe(answered);
+    expect(whatStands().text('o') + whatStands().text('i')).toBe('');
+    const tally = (text: string) => `${text.length} bytes, sha256 ${sha256(Buffer.from(text))}`;
+    expect(whatStands().markers).toHaveLength(3);
+    expect(whatStands().markers.at(-1)).toBe(
+      `transfer ended: to the target ${tally(sent)}; from the target ${tally(answered)}`,
+    );
+  });
+
+  test('has a long marker whole, in pieces that tear no character', async () => {
+    const recording = await open();
+    const command = `exec: ${'\u{1f600}x'.repeat(5_000)} && the end`;
+    recording.marker(command);
+    await recording.close();
+    const { markers } = whatStands();
+    expect(markers.map(marker => marker.slice(0, 6))).toEqual(['(1/3) ', '(2/3) ', '(3/3) ']);
+    expect(markers.map(marker => marker.slice(6)).join('')).toBe(command);
+  });
+
   test('stays in its folder', async () => {
     await expect(open({ path: '../outside.cast' })).rejects.toThrow('leaves its folder');
   });

@@ -80,6 +80,16 @@ describe('a command', () => {
   test('gets language settings and nothing else of the environment', async () => {
     const args = ['-o', 'SetEnv=LC_TIME=C.UTF-8', 'echo $LC_TIME$FOO'];
     expect((await house.ssh(args).ended).stdout.toString()).toBe('C.UTF-8\n');
+    expect(checkedCast(house, await house.controlPlane.ended()).markers).toContain('env: LC_TIME=C.UTF-8');
+  });
+
+  test.each([
+    ['a name that no locale has', 'LC_PAYLOAD=C.UTF-8', '$LC_PAYLOAD'],
+    ['a value that no locale has', 'LC_TIME="touch /tmp/x"', '$LC_TIME'],
+  ])('does not get %s', async (_name, setting, read) => {
+    const ran = await house.ssh(['-o', `SetEnv=${setting}`, `echo "(${read})"`]).ended;
+    expect(ran.stdout.toString()).toBe('()\n');
+    expect(checkedCast(house, await house.controlPlane.ended()).markers.join()).not.toContain('env: ');
   });
 
   test('that prints no UTF-8 arrives as it is, and is marked', async () => {
@@ -234,6 +244,22 @@ describe('a copy', () => {
     const ending = await house.controlPlane.ended(2);
     expect(checkedCast(house, ending).markers[0]).toContain("transfer: git-receive-pack '");
     expect(ending.bytesIn).toBeGreaterThan(bytes.length);
+  });
+
+  test('hides no shell: a program of that name in a folder of theirs is recorded', async () => {
+    const program = join(sshd.folder, 'scp');
+    writeFileSync(program, '#!/bin/sh\nexec sh\n', { mode: 0o755 });
+    await house.ssh([`${program} -t x`], Buffer.from('echo se""en\n')).ended;
+    const cast = checkedCast(house, await house.controlPlane.ended());
+    expect(cast.markers[0]).toBe(`exec: ${program} -t x`);
+    expect(cast.text('o')).toBe('seen\n');
+  });
+
+  test('hides no shell: what is typed where a copy should come is recorded', async () => {
+    await house.ssh(['scp -t /dev/null'], Buffer.from('echo typed\n')).ended;
+    const cast = checkedCast(house, await house.controlPlane.ended());
+    expect(cast.markers.join('\n')).toContain('not scp: recorded from here on');
+    expect(cast.text('i')).toContain('echo typed');
   });
 
   test('hides no shell: a command with something beside the copy is recorded', async () => {

@@ -6,7 +6,7 @@ import ssh2, {
   type PublicKeyAuthContext,
 } from 'ssh2';
 import type { Caller, ControlPlane, RequestedChannel } from '../../control-plane.ts';
-import { clockTime, spoken } from '../../messages.ts';
+import { clockTime, garbled, spoken } from '../../messages.ts';
 import type { Logger } from '../../reports.ts';
 import { fingerprint } from './keys.ts';
 import type { Visit } from './limits.ts';
@@ -149,6 +149,13 @@ async function bySignIn(
   parts: AuthenticationParts,
 ): Promise<Answer> {
   const { username } = context;
+  // Whom a key makes known is told why when a channel is asked for; nobody is sent to a page with such a name.
+  if (garbled({ username, command: null })) return 'attempt';
+  const waiting = visit.signIn();
+  if (waiting === null) {
+    parts.logger.warn({ address: visit.address }, 'too many sign-ins wait, one was refused');
+    return 'attempt';
+  }
   const gone = new AbortController();
   const abort = () => gone.abort();
   context.once('abort', abort);
@@ -156,7 +163,7 @@ async function bySignIn(
   try {
     const signIn = await parts.controlPlane.openSignIn({ username, address: visit.address });
     if (gone.signal.aborted) return 'attempt';
-    visit.pauseFor(Math.min(Math.max(0, signIn.expiresAt - Date.now()), LONGEST_SIGN_IN_MS) + 1_000);
+    waiting.pauseFor(Math.min(Math.max(0, signIn.expiresAt - Date.now()), LONGEST_SIGN_IN_MS) + 1_000);
     const url = shownUrl(signIn.url, parts.signInUrlHost);
     context.prompt([], 'Sallyport', signInText(url, signIn.code, signIn.expiresAt), () => {});
     const caller = await parts.controlPlane.awaitSignIn(signIn.id, gone.signal);
@@ -164,7 +171,7 @@ async function bySignIn(
   } finally {
     context.removeListener('abort', abort);
     connection.removeListener('close', abort);
-    visit.goOn();
+    waiting.over();
   }
 }
 

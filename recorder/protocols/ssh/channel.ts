@@ -33,6 +33,7 @@ export function ptyOf(info: PseudoTtyInfo, modes: Buffer | null): Pty {
 /** The person's end of one session channel, from the moment that a shell, command or subsystem was granted. */
 export class PersonChannel implements PersonSide {
   readonly terminal: Terminal | null;
+  readonly environment: Readonly<Record<string, string>>;
   readonly #connection: Connection;
   readonly #channel: ServerChannel;
   readonly #requests: SessionRequests;
@@ -52,8 +53,10 @@ export class PersonChannel implements PersonSide {
     requests: SessionRequests,
     channel: ServerChannel,
     terminal: Terminal | null,
+    environment: Readonly<Record<string, string>>,
   ) {
     this.terminal = terminal;
+    this.environment = environment;
     this.#connection = connection;
     this.#channel = channel;
     this.#requests = requests;

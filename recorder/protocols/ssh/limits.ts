@@ -1,5 +1,34 @@
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import type { EdgeLimits } from '../contract.ts';
+
+/** Connections of one kind, over all and for each network that an address belongs to. */
+class Crowd {
+  readonly #here = new Map<string, number>();
+  readonly #perNetwork: number;
+  readonly #limit: number;
+  #all = 0;
+
+  constructor(perNetwork: number, limit: number) {
+    this.#perNetwork = perNetwork;
+    this.#limit = limit;
+  }
+
+  hasRoom(network: string): boolean {
+    return this.#all < this.#limit && (this.#here.get(network) ?? 0) < this.#perNetwork;
+  }
+
+  add(network: string): void {
+    this.#all += 1;
+    this.#here.set(network, (this.#here.get(network) ?? 0) + 1);
+  }
+
+  remove(network: string): void {
+    this.#all -= 1;
+    const here = (this.#here.get(network) ?? 1) - 1;
+    if (here <= 0) this.#here.delete(network);
+    else this.#here.set(network, here);
+  }
+}
 
 /**
  * The limits that hold for strangers, since ssh2 has none: how many at once, how long, how many attempts. They stop
@@ -7,24 +36,22 @@ import type { EdgeLimits } from '../contract.ts';
  */
 export class Door {
   readonly #limits: EdgeLimits;
-  readonly #unknown = new Map<string, number>();
+  readonly #unknown: Crowd;
+  readonly #signIns: Crowd;
   readonly #visits = new Set<Visit>();
-  #strangers = 0;
 
   constructor(limits: EdgeLimits) {
     this.#limits = limits;
+    this.#unknown = new Crowd(limits.unknownPerAddress, limits.unknown);
+    this.#signIns = new Crowd(limits.signInsPerAddress, limits.signIns);
   }
 
   /** Counts a connection in; null when it must be dropped at once. It is counted out when the socket closes. */
   enter(socket: Socket): Visit | null {
     const address = plainAddress(socket.remoteAddress);
-    const { unknownPerAddress, unknown, connections } = this.#limits;
-    const here = this.#unknown.get(address) ?? 0;
-    if (here >= unknownPerAddress || this.#strangers >= unknown || this.#visits.size >= connections)
+    if (!this.#unknown.hasRoom(networkOf(address)) || this.#visits.size >= this.#limits.connections)
       return null;
-    this.#strangers += 1;
-    this.#unknown.set(address, here + 1);
-    const visit = new Visit(socket, address, this.#limits, () => this.#noStranger(address));
+    const visit = new Visit(socket, address, this.#limits, this.#unknown, this.#signIns);
     this.#visits.add(visit);
     socket.once('close', () => {
       visit.leave();
@@ -33,16 +60,17 @@ export class Door {
     return visit;
   }
 
-  #noStranger(address: string): void {
-    this.#strangers -= 1;
-    const here = (this.#unknown.get(address) ?? 1) - 1;
-    if (here <= 0) this.#unknown.delete(address);
-    else this.#unknown.set(address, here);
-  }
-
   destroy(): void {
     for (const visit of this.#visits) visit.destroy();
   }
+}
+
+/** A sign-in that waits for its person elsewhere. */
+export interface Waiting {
+  /** Stops the clock of the connection, for `ms` at most. */
+  pauseFor(ms: number): void;
+  /** The clock goes on where it stopped. Safe to call twice. */
+  over(): void;
 }
 
 /** One connection, until and after its person is known. */
@@ -50,32 +78,57 @@ export class Visit {
   readonly address: string;
   readonly #socket: Socket;
   readonly #limits: EdgeLimits;
-  readonly #noStranger: () => void;
-  #stranger = true;
+  readonly #network: string;
+  readonly #unknown: Crowd;
+  readonly #signIns: Crowd;
+  /** What it counts as; null once its person is known. */
+  #crowd: Crowd | null = null;
   #left: number;
   #since = performance.now();
+  #paused = false;
   #timer: NodeJS.Timeout | undefined;
   #attempts = 0;
   #questions = 0;
+  #waiting = 0;
 
-  constructor(socket: Socket, address: string, limits: EdgeLimits, noStranger: () => void) {
+  constructor(socket: Socket, address: string, limits: EdgeLimits, unknown: Crowd, signIns: Crowd) {
     this.#socket = socket;
     this.address = address;
+    this.#network = networkOf(address);
     this.#limits = limits;
-    this.#noStranger = noStranger;
+    this.#unknown = unknown;
+    this.#signIns = signIns;
     this.#left = limits.authenticationMs;
+    this.#count(unknown);
     this.#arm(this.#left);
   }
 
-  /** Stops the clock while a person signs in elsewhere, for `ms` at most. */
-  pauseFor(ms: number): void {
-    this.#left = Math.max(1_000, this.#left - (performance.now() - this.#since));
-    this.#arm(ms);
-  }
-
-  /** The clock goes on where it stopped. */
-  goOn(): void {
-    if (this.#stranger) this.#arm(this.#left);
+  /** Counts it among those that wait for a sign-in; null when they are too many, or its person is known or gone. */
+  signIn(): Waiting | null {
+    if (this.#crowd === null) return null;
+    if (this.#crowd !== this.#signIns) {
+      if (!this.#signIns.hasRoom(this.#network)) return null;
+      this.#count(this.#signIns);
+    }
+    this.#waiting += 1;
+    let over = false;
+    return {
+      pauseFor: ms => {
+        if (this.#crowd === null || over) return;
+        if (!this.#paused) this.#left = Math.max(1_000, this.#left - (performance.now() - this.#since));
+        this.#paused = true;
+        this.#arm(ms);
+      },
+      over: () => {
+        if (over) return;
+        over = true;
+        this.#waiting -= 1;
+        if (this.#waiting > 0 || this.#crowd === null) return;
+        this.#count(this.#unknown);
+        if (this.#paused) this.#arm(this.#left);
+        this.#paused = false;
+      },
+    };
   }
 
   /** An attempt failed. True: it was the last one allowed. */
@@ -93,8 +146,7 @@ export class Visit {
   /** The person is known: no limit of this file holds any more. */
   known(): void {
     clearTimeout(this.#timer);
-    if (this.#stranger) this.#noStranger();
-    this.#stranger = false;
+    this.#count(null);
   }
 
   leave(): void {
@@ -103,6 +155,12 @@ export class Visit {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  #count(crowd: Crowd | null): void {
+    this.#crowd?.remove(this.#network);
+    crowd?.add(this.#network);
+    this.#crowd = crowd;
   }
 
   #arm(ms: number): void {
@@ -115,4 +173,18 @@ export class Visit {
 /** An IPv4 address that arrived on an IPv6 socket is written as IPv4. */
 export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+}
+
+/** What one party is given: an IPv4 address, or a /64 of IPv6. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head, tail] = address.replace(/%.*$/, '').split('::');
+  const groups = (part: string | undefined) => (part ? part.split(':') : []);
+  const front = groups(head);
+  const back = groups(tail);
+  // A dotted quad at the end stands for two groups.
+  const length = front.length + back.length + (address.includes('.') ? 1 : 0);
+  const all = [...front, ...Array<string>(Math.max(0, 8 - length)).fill('0'), ...back];
+  const four = all.slice(0, 4).map(group => Number.parseInt(group, 16).toString(16));
+  return `${four.join(':')}::/64`;
 }

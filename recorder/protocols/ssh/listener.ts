@@ -125,7 +125,7 @@ function serve(served: Served): void {
   requests.on('subsystem', (accept, reject, info) => {
     if (info.name !== 'sftp') return reject();
     // Through `subsystem` and not `sftp`, the channel stays a stream of bytes that we pass on.
-    begin(served, accept(), 'subsystem', info.name, null, environment);
+    begin(served, accept(), 'subsystem', info.name, null, {});
   });
 }
 
@@ -156,7 +156,7 @@ function begin(
       address: visit.address,
       knownBy: person.knownBy,
     },
-    new PersonChannel(connection, requests, channel, pty),
+    new PersonChannel(connection, requests, channel, pty, environment),
     reach,
   );
 }

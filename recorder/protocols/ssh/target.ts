@@ -81,7 +81,7 @@ function dial(admission: Admission, ms: number, signal: AbortSignal): Promise<So
       reject(unreachable(admission, cause));
     };
     const abort = () => fail(new Error('the session has ended'));
-    const timer = setTimeout(() => fail(new Error(`no answer within ${ms / 1000} seconds`)), ms);
+    const timer = setTimeout(() => fail(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), ms);
     // It stays: a socket without a listener for errors would end the process.
     socket.on('error', fail);
     signal.addEventListener('abort', abort);
@@ -174,7 +174,9 @@ function isPinned(blob: Buffer, pinned: readonly Buffer[]): boolean {
 function explain(admission: Admission, error: Error & { level?: string }, shown: Buffer | null): Unreachable {
   const { target } = admission;
   if (shown !== null && !isPinned(shown, admission.hostKeys.map(blobOfLine))) {
-    return hostKeyMismatch(target, `it showed ${typeOfBlob(shown)} ${fingerprint(shown)}`, admission);
+    const type = typeOfBlob(shown) ?? '';
+    const known = isHostKeyType(type) ? type : 'a key of no known type,';
+    return hostKeyMismatch(target, `it showed ${known} ${fingerprint(shown)}`, admission);
   }
   // ssh2's own words, at a level that no message of the far side has.
   if (error.level === 'handshake' && error.message === 'Handshake failed: no matching host key format') {

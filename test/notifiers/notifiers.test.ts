@@ -49,8 +49,8 @@ const message: Message = {
   id: 'msg_01',
   kind: 'approval-asked',
   tenant: 'acme',
-  to: ['Dana Duarte'],
-  title: 'Maya Moss asks for root on db01',
+  to: ['Dana Whitfield'],
+  title: 'Maya Okafor asks for root on db01',
   lines: [
     { label: 'Reason', text: 'restore of the records database' },
     { label: 'For', text: '1 hour' },
@@ -83,10 +83,10 @@ describe('Slack', () => {
     expect(headers['content-type']).toBe('application/json');
     const payload = JSON.parse(body);
     expect(payload.text.split('\n')).toEqual([
-      '`Maya Moss asks for root on db01`',
+      '`Maya Okafor asks for root on db01`',
       '`Reason: restore of the records database`',
       '`For: 1 hour`',
-      '`To: Dana Duarte`',
+      '`To: Dana Whitfield`',
       'http://localhost:8080/r/req_01',
     ]);
     expect(payload.blocks.map((block: { type: string }) => block.type)).toEqual([

@@ -94,6 +94,7 @@ describe('every page', () => {
     expect(ran.status).toBe(0);
     const { json } = await stage().api('audrey', 'GET', '/sessions');
     const session = json.sessions[0].id;
+    complaints.length = 0;
     const visits: readonly (readonly [CastName, string, string])[] = [
       ['maya', '/', 'engineer-home'],
       ['maya', '/ask', 'ask'],

@@ -19,6 +19,7 @@ const complaints: string[] = [];
 
 beforeAll(async () => {
   browser = await startBrowser();
+  await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
 });
 
 afterAll(async () => {
@@ -80,7 +81,6 @@ async function lookAt(page: Page, name: string): Promise<void> {
 
 describe('every page', () => {
   it('reads well on a phone and on a desk, in light and in dark', { timeout: 300_000 }, async () => {
-    await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
     const nobody = await browser.newContext({ viewport: PHONE });
     await lookAt(await open(nobody, '/signin'), 'sign-in');
     const waiting = await ask(stage());

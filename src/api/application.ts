@@ -31,7 +31,7 @@ export interface Application {
   ailments(): Promise<string[]>;
 }
 
-export type Variables = { credentials: Credentials | null; requestId: string; nonce: string };
+export type Variables = { credentials: Credentials | null; requestId: string };
 export type Env = { Variables: Variables };
 
 /** A person on their side of one engagement. */

@@ -121,8 +121,6 @@ function newApi(): Api {
 /** Headers for every answer; a page's script must come from here, and no frame holds a page (CSP level 3). */
 function securityHeaders(url: URL): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const nonce = randomBytes(16).toString('base64');
-    c.set('nonce', nonce);
     await next();
     const headers = c.res.headers;
     const player = headers.get('x-sallyport-player') !== null;

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Change, Letter, Look, Outside, Step } from '../elevation/contract.ts';
 import type { Message } from '../notifiers/contract.ts';
 import type { Database, Transaction } from './database.ts';
@@ -46,9 +45,6 @@ export function freshId(prefix: string): string {
   const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
   return `${prefix}_${Array.from(randomBytes(16), byte => alphabet[byte & 31]).join('')}`;
 }
-
-/** The same, outside a step: for the few writes that belong to signing in rather than to an elevation. */
-export const writeEvents = (tx: Transaction, events: readonly AuditEvent[]) => appendEvents(tx, events);
 
 async function carryOut(tx: Transaction, change: Change): Promise<void> {
   if ('insert' in change) {

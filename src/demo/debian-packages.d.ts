@@ -4,7 +4,9 @@ export interface Need {
   packages: string[];
 }
 
-export declare const NEEDS: Readonly<Record<'sshd' | 'ssh' | 'scp' | 'chromium', Need>>;
+export declare const NEEDS: Readonly<
+  Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep', Need>
+>;
 
 export declare class PackagesMissing extends Error {
   readonly code: 'needs-packages';

@@ -9,12 +9,15 @@ import { join } from 'node:path';
  * @property {string[]} packages the Debian packages that bring it
  */
 
-/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium', Need>} */
+/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep', Need>} */
 export const NEEDS = {
   sshd: { program: 'sshd', packages: ['openssh-server'] },
   ssh: { program: 'ssh', packages: ['openssh-client'] },
   scp: { program: 'scp', packages: ['openssh-client'] },
   chromium: { program: 'chromium', packages: ['chromium', 'fonts-dejavu-core'] },
+  asciinema: { program: 'asciinema', packages: ['asciinema'] },
+  script: { program: 'script', packages: ['bsdutils'] },
+  pgrep: { program: 'pgrep', packages: ['procps'] },
 };
 
 /** Beside PATH: an ordinary user's often lacks the folders of daemons. */

@@ -55,7 +55,7 @@ export function auditRoutes(api: Api, app: Application): void {
     const size = await lengthOf(app.database, tenant);
     // Without an end it includes the entry that says it was exported.
     const last = Math.min(Number(to ?? Number.MAX_SAFE_INTEGER), size + 1);
-    await app.database.drizzle.transaction(tx =>
+    await app.database.within([tenant], tx =>
       appendEvents(tx, [
         {
           tenant,

@@ -20,7 +20,7 @@ export function decisionRoutes(api: Api, app: Application): void {
     const asked = c.req.valid('json');
     const place = pickTarget(await membershipsOf(app, person), asked.target, asked.tenant);
     const ask = askOf(asked, place);
-    const { decision } = await app.commit(async (look, outside) => ({
+    const { decision } = await app.commit(place.tenant, async (look, outside) => ({
       result: await assess(look, place.tenant, person, ask, ask.startsAt ?? outside.now),
     }));
     return c.json(decision, 200);

@@ -48,7 +48,7 @@ interface Parts {
 /** The control plane as a gateway in this process sees it: every message straight to the step it stands for. */
 export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const { database, commit, engagements, clock, gateway } = parts;
-  const db = database.drizzle;
+  const db = database.installation;
   const listeners = new Set<(termination: Termination) => void>();
   const announce = (termination: Termination) => {
     for (const listener of listeners) listener(termination);
@@ -71,8 +71,15 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const personById = async (id: string): Promise<Person | null> =>
     (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
 
-  const tenantOf = async (session: string) =>
-    (await db.select({ tenant: sessions.tenant }).from(sessions).where(eq(sessions.id, session)))[0]?.tenant;
+  /** A gateway in this process serves every tenant: the id alone says whose session it is. */
+  const tenantOf = (session: string) =>
+    database.everywhere(async tx => {
+      const [row] = await tx
+        .select({ tenant: sessions.tenant })
+        .from(sessions)
+        .where(eq(sessions.id, session));
+      return row?.tenant;
+    });
 
   /** The key is still this person's, or the sign-in is not too old: asked for each channel. */
   const stillKnown = async ({ knownBy }: RequestedChannel, person: Person): Promise<boolean> => {
@@ -141,7 +148,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       }
       const place = await resolve(engagements, person, channel.username);
       if ('code' in place) return place;
-      const admitted = await commit((look, outside) =>
+      const admitted = await commit(place.tenant, (look, outside) =>
         admitSession(look, outside, person, {
           ...place,
           protocol: channel.protocol,
@@ -161,7 +168,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       const tenant = await tenantOf(session);
       if (!tenant) return refusal('no-such-session', 'This session is not known.');
       const authority = await parts.authorities.privateKey(tenant, 'ssh');
-      return commit((look, outside) =>
+      return commit(tenant, (look, outside) =>
         issueCredential(look, outside, order => parts.sign(authority, order), {
           tenant,
           session,
@@ -175,7 +182,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     async recordSegment({ session, index, offset, length, sha256 }) {
       const tenant = await tenantOf(session);
       if (!tenant) return;
-      await db.transaction(tx =>
+      await database.within([tenant], tx =>
         appendEvents(tx, [
           {
             entry: entryId('recording.segment', session, index),
@@ -192,7 +199,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     async reportIncident({ session, kind, detail }: Incident) {
       const tenant = await tenantOf(session);
       if (!tenant) return;
-      await db.transaction(tx =>
+      await database.within([tenant], tx =>
         appendEvents(tx, [
           {
             entry: entryId('session.incident', session, `${kind} ${detail}`),
@@ -208,7 +215,11 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
 
     async endSession(ending) {
       const { at, ...rest } = ending;
-      await commit((look, outside) => endSession(look, outside, gateway, { ...rest, at: new Date(at) }));
+      const tenant = await tenantOf(ending.session);
+      if (!tenant) return;
+      await commit(tenant, (look, outside) =>
+        endSession(look, outside, gateway, { ...rest, at: new Date(at) }),
+      );
     },
 
     onTermination(listener) {

@@ -77,7 +77,7 @@ export async function endGrantFor(
   const tenants = (await membershipsOf(app, person)).map(({ tenant }) => tenant);
   const [row] = await listGrants(app.database, { tenants, id });
   if (!row) throw new Refused('no-such-grant', 'There is no such grant for you to end.', 404);
-  const { grant } = await app.commit((look, outside) =>
+  const { grant } = await app.commit(row.grant.tenant, (look, outside) =>
     endGrant(look, outside, person, { tenant: row.grant.tenant, grant: id, reason }),
   );
   return { grant, holder: row.holder };

@@ -56,7 +56,9 @@ export function lockoutRoutes(api: Api, app: Application): void {
     const { person } = signedIn(c);
     const { tenant } = await place(person, c.req.valid('query').tenant);
     const { reason = null } = c.req.valid('json') ?? {};
-    const done = await app.commit((look, outside) => lockOut(look, outside, person, { tenant, reason }));
+    const done = await app.commit(tenant, (look, outside) =>
+      lockOut(look, outside, person, { tenant, reason }),
+    );
     return c.json(
       {
         tenant,
@@ -72,7 +74,7 @@ export function lockoutRoutes(api: Api, app: Application): void {
   api.openapi(lift, async c => {
     const { person } = signedIn(c);
     const { tenant } = await place(person, c.req.valid('query').tenant);
-    await app.commit((look, outside) => liftLockout(look, outside, person, { tenant }));
+    await app.commit(tenant, (look, outside) => liftLockout(look, outside, person, { tenant }));
     return c.json({ tenant, locked_out: false, since: null }, 200);
   });
 }

@@ -149,7 +149,7 @@ const keyJson = ({ fingerprint, type, label, addedAt }: RegisteredKey) => ({
 });
 
 export const listKeys = (app: Application, person: Person): Promise<RegisteredKey[]> =>
-  app.database.drizzle
+  app.database.installation
     .select()
     .from(sshKeys)
     .where(eq(sshKeys.person, person.id))
@@ -171,7 +171,7 @@ export async function addKey(app: Application, person: Person, text: string): Pr
     );
   }
   const tenants = (await membershipsOf(app, person)).map(({ tenant }) => tenant);
-  return app.database.drizzle.transaction(async tx => {
+  return app.database.within(tenants, async tx => {
     const { fingerprint, type, publicKey } = key;
     if ((await tx.select().from(sshKeys).where(eq(sshKeys.person, person.id))).length >= MOST_KEYS) {
       throw new Refused('too-many-keys', `A person has at most ${MOST_KEYS} keys; remove one first.`, 409);
@@ -204,7 +204,7 @@ export async function addKey(app: Application, person: Person, text: string): Pr
 /** @throws Refused `no-such-key` */
 export async function removeKey(app: Application, person: Person, fingerprint: string): Promise<void> {
   const tenants = (await membershipsOf(app, person)).map(({ tenant }) => tenant);
-  await app.database.drizzle.transaction(async tx => {
+  await app.database.within(tenants, async tx => {
     const [gone] = await tx
       .delete(sshKeys)
       .where(and(eq(sshKeys.fingerprint, fingerprint), eq(sshKeys.person, person.id)))

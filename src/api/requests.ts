@@ -133,7 +133,7 @@ export function requestRoutes(api: Api, app: Application): void {
     if (ask.startsAt && ask.startsAt.getTime() < now().getTime() - 60_000) {
       throw new Refused('invalid', 'at: the start lies in the past', 400);
     }
-    const request = await app.commit((look, outside) =>
+    const request = await app.commit(place.tenant, (look, outside) =>
       submitRequest(look, outside, person, { ...ask, tenant: place.tenant, reason: asked.reason }),
     );
     if (request.state === 'refused') {
@@ -162,7 +162,7 @@ export function requestRoutes(api: Api, app: Application): void {
     const { id } = c.req.valid('param');
     const { request, asker, display, decision } = await displayRequest(app, person, id);
     const [grant] = await listGrants(app.database, { tenants: [request.tenant], request: id });
-    const answers = await answersTo(app.database, id);
+    const answers = await answersTo(app.database, request);
     return c.json(
       {
         ...requestJson(request, asker, now(), app.url, display),
@@ -187,9 +187,9 @@ export function requestRoutes(api: Api, app: Application): void {
     const change = c.req.valid('json');
     const seconds = change.for === undefined ? undefined : parseDuration(change.for);
     if (seconds === null) throw new Refused('invalid', 'for: expected a duration such as 45m or 1h30m', 400);
-    const tenant = await tenantOfRequest(app, id);
+    const tenant = await tenantOfRequest(app, person, id);
     const { reason, ticket } = change;
-    const amended = await app.commit((look, outside) =>
+    const amended = await app.commit(tenant, (look, outside) =>
       amendRequest(look, outside, person, { tenant, request: id, seconds, reason, ticket }),
     );
     return c.json(requestJson(amended, person, now(), app.url, null), 200);
@@ -216,8 +216,8 @@ export function requestRoutes(api: Api, app: Application): void {
   api.openapi(withdraw, async c => {
     const { person } = signedIn(c);
     const { id } = c.req.valid('param');
-    const tenant = await tenantOfRequest(app, id);
-    const request = await app.commit((look, outside) =>
+    const tenant = await tenantOfRequest(app, person, id);
+    const request = await app.commit(tenant, (look, outside) =>
       withdrawRequest(look, outside, person, { tenant, request: id }),
     );
     return c.json(requestJson(request, person, now(), app.url, null), 200);
@@ -230,25 +230,31 @@ async function answer(
   id: string,
   given: Pick<Answer, 'answer' | 'digest' | 'reason'>,
 ) {
-  const tenant = await tenantOfRequest(app, id);
-  const request = await app.commit((look, outside) =>
+  const tenant = await tenantOfRequest(app, person, id);
+  const request = await app.commit(tenant, (look, outside) =>
     recordApproval(look, outside, person, { ...given, tenant, request: id }),
   );
-  const found = await findRequest(app.database, id);
+  const found = await findRequest(app.database, [tenant], id);
   return requestJson(request, found!.asker, app.clock.now(), app.url, null);
 }
 
-/** The engagement of a request; whether the reader may know of it is the step's to say. */
-export async function tenantOfRequest(app: Application, id: string): Promise<string> {
-  const found = await findRequest(app.database, id);
+/**
+ * The engagement of a request, among those that the reader is on a side of; whether they may know of it is the
+ * step's to say.
+ *
+ * @throws Refused `no-such-request`
+ */
+export async function tenantOfRequest(app: Application, person: Person, id: string): Promise<string> {
+  const mine = (await membershipsOf(app, person)).map(({ tenant }) => tenant);
+  const found = await findRequest(app.database, mine, id);
   if (!found) throw new Refused('no-such-request', 'There is no such request for you.', 404);
   return found.request.tenant;
 }
 
 /** A request as a reader sees it at this moment, with the digest that an answer must carry. */
 export async function displayRequest(app: Application, person: Person, id: string) {
-  const tenant = await tenantOfRequest(app, id);
-  const shown = await app.commit((look, outside) =>
+  const tenant = await tenantOfRequest(app, person, id);
+  const shown = await app.commit(tenant, (look, outside) =>
     showRequest(look, outside, person, { tenant, request: id }),
   );
   return { ...shown, digest: digestOf(shown.display) };

@@ -74,7 +74,9 @@ export function sessionRoutes(api: Api, app: Application): void {
     const { person } = signedIn(c);
     const { row } = await sessionFor(app, person, c.req.valid('param').id);
     const { id, tenant } = row.session;
-    await app.commit((look, outside) => terminateSession(look, outside, person, { tenant, session: id }));
+    await app.commit(tenant, (look, outside) =>
+      terminateSession(look, outside, person, { tenant, session: id }),
+    );
     return c.json({ id }, 202);
   });
 }
@@ -152,7 +154,7 @@ export async function recordingResponse(app: Application, c: Context<Env>, id: s
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const length = Math.max(0, end - start + 1);
   if (length > 0) {
-    await app.database.drizzle.transaction(tx =>
+    await app.database.within([row.session.tenant], tx =>
       appendEvents(tx, [
         {
           tenant: row.session.tenant,

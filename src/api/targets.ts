@@ -137,7 +137,7 @@ export function targetRoutes(api: Api, app: Application): void {
       asked,
       named,
     );
-    const known = membersOf(engagement, await app.database.drizzle.select().from(people));
+    const known = membersOf(engagement, await app.database.installation.select().from(people));
     return c.json({ target, tenant, owners: ownersOf(engagement, target, known) }, 200);
   });
 
@@ -149,7 +149,7 @@ export function targetRoutes(api: Api, app: Application): void {
     );
     const { target, tenant, engagement } = place;
     const logins = cellsCovering(engagement, target).flatMap(({ activity }) => activity.gives?.ssh ?? []);
-    const pinned = await app.commit(async look => ({ result: await look.hostKeys(tenant, target) }));
+    const pinned = await app.commit(tenant, async look => ({ result: await look.hostKeys(tenant, target) }));
     return c.json(
       {
         target,
@@ -182,7 +182,7 @@ export function targetRoutes(api: Api, app: Application): void {
     }
     const key = readPublicKey(given);
     if (!key) throw new Refused('invalid', 'host_key: expected a line such as "ssh-ed25519 AAAA…"', 400);
-    await app.database.drizzle.transaction(async tx => {
+    await app.database.within([tenant], async tx => {
       const removed = replace
         ? await tx
             .delete(hostKeys)

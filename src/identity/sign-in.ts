@@ -70,13 +70,14 @@ export function openSignIns(parts: {
 }): SignIns {
   const { database, engagements, clock, url, limits, keyring } = parts;
   const providers = new Map(parts.providers.map(provider => [issuerKey(provider.issuer), provider]));
-  const db = database.drizzle;
+  const db = database.installation;
   const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
 
-  const eventsFor = async (person: Person, event: (tenant: string) => AuditEvent): Promise<AuditEvent[]> =>
+  /** The engagements that somebody is on a side of: their logs tell of the person's sign-ins and tokens. */
+  const tenantsOf = async (person: Pick<Person, 'issuer' | 'claims'>): Promise<string[]> =>
     (await engagements.all())
       .filter(({ engagement }) => partyOf(engagement, person))
-      .map(({ tenant }) => event(tenant));
+      .map(({ tenant }) => tenant);
 
   const personByToken = async (id: string) =>
     (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
@@ -117,8 +118,9 @@ export function openSignIns(parts: {
       const { nonce, verifier, maxAge } = attempt;
       const identity = await provider.complete(callback, { state, nonce, verifier, maxAge });
       const token = secretToken();
-      const person = await db.transaction(async tx => {
-        const { person, events } = await remember(tx, identity, clock.now(), eventsFor);
+      const tenants = await tenantsOf(identity);
+      const person = await database.within(tenants, async tx => {
+        const { person, events } = await remember(tx, identity, clock.now(), tenants);
         await tx.insert(webSessions).values({
           id: hash(token),
           person: person.id,
@@ -189,13 +191,20 @@ export function openSignIns(parts: {
     },
 
     async signOut(token) {
-      await db.transaction(async tx => {
+      const [open] = await db
+        .select({ person: people })
+        .from(webSessions)
+        .innerJoin(people, eq(people.id, webSessions.person))
+        .where(eq(webSessions.id, hash(token)));
+      if (!open) return;
+      const { person } = open;
+      const tenants = await tenantsOf(person);
+      await database.within(tenants, async tx => {
         const [row] = await tx
           .delete(webSessions)
           .where(eq(webSessions.id, hash(token)))
           .returning();
-        const person = row && (await personByToken(row.person));
-        if (!person) return;
+        if (!row) return;
         await tx
           .update(tokens)
           .set({ revokedAt: clock.now() })
@@ -207,7 +216,7 @@ export function openSignIns(parts: {
           subject: person.id,
           data: {},
         });
-        await appendEvents(tx, await eventsFor(person, signedOut));
+        await appendEvents(tx, tenants.map(signedOut));
       });
     },
 
@@ -216,7 +225,8 @@ export function openSignIns(parts: {
       const id = freshId('tok');
       // Never longer than the sign-in that it stands for.
       const expiresAt = new Date(Math.min(later(TOKEN_SECONDS).getTime(), sessionEnd.getTime()));
-      await db.transaction(async tx => {
+      const tenants = await tenantsOf(person);
+      await database.within(tenants, async tx => {
         await tx.insert(tokens).values({
           id,
           hash: hash(token),
@@ -233,13 +243,14 @@ export function openSignIns(parts: {
           subject: person.id,
           data: { token: id, expires_at: expiresAt.toISOString() },
         });
-        await appendEvents(tx, await eventsFor(person, issued));
+        await appendEvents(tx, tenants.map(issued));
       });
       return { id, token, expiresAt };
     },
 
     async revokeToken(person, id) {
-      return db.transaction(async tx => {
+      const tenants = await tenantsOf(person);
+      return database.within(tenants, async tx => {
         const [row] = await tx
           .update(tokens)
           .set({ revokedAt: clock.now() })
@@ -253,7 +264,7 @@ export function openSignIns(parts: {
           subject: person.id,
           data: { token: id },
         });
-        await appendEvents(tx, await eventsFor(person, revoked));
+        await appendEvents(tx, tenants.map(revoked));
         return true;
       });
     },
@@ -266,7 +277,7 @@ export function openSignIns(parts: {
   };
 }
 
-async function makeRoom({ drizzle: db }: Database): Promise<void> {
+async function makeRoom({ installation: db }: Database): Promise<void> {
   const [row] = await db.select({ open: sql<number>`count(*)::int` }).from(signInAttempts);
   if (row!.open < MOST_ATTEMPTS) return;
   const oldest = db
@@ -282,7 +293,7 @@ async function remember(
   tx: Transaction,
   identity: VerifiedIdentity,
   now: Date,
-  eventsFor: (person: Person, event: (tenant: string) => AuditEvent) => Promise<AuditEvent[]>,
+  tenants: readonly string[],
 ): Promise<{ person: Person; events: AuditEvent[] }> {
   const { issuer, subject } = identity;
   const shown = {
@@ -317,28 +328,32 @@ async function remember(
   const [current] = await tx.update(people).set({ boundEmail }).where(eq(people.id, row!.id)).returning();
   const person: Person = current!;
   const actor = `person:${person.id}`;
-  const events = await eventsFor(person, tenant => ({
-    tenant,
-    action: 'person.signed-in',
-    actor,
-    subject: person.id,
-    data: {
-      name: person.name,
-      email: person.email,
-      issuer,
-      subject,
-      groups: [...person.groups],
-      authenticated_at: person.authenticatedAt.toISOString(),
-    },
-  }));
+  const signedIn = tenants.map(
+    (tenant): AuditEvent => ({
+      tenant,
+      action: 'person.signed-in',
+      actor,
+      subject: person.id,
+      data: {
+        name: person.name,
+        email: person.email,
+        issuer,
+        subject,
+        groups: [...person.groups],
+        authenticated_at: person.authenticatedAt.toISOString(),
+      },
+    }),
+  );
   const bound = newlyBound
-    ? await eventsFor(person, tenant => ({
-        tenant,
-        action: 'person.bound',
-        actor,
-        subject: person.id,
-        data: { email: email!, issuer, subject },
-      }))
+    ? tenants.map(
+        (tenant): AuditEvent => ({
+          tenant,
+          action: 'person.bound',
+          actor,
+          subject: person.id,
+          data: { email: email!, issuer, subject },
+        }),
+      )
     : [];
-  return { person, events: [...events, ...bound] };
+  return { person, events: [...signedIn, ...bound] };
 }

@@ -22,24 +22,28 @@ export async function closeBrokenOff(parts: {
   logger: { warn(fields: object, message: string): void };
 }): Promise<void> {
   const { database, commit, recordings, gateway, clock, logger } = parts;
-  const open = await database.drizzle
-    .select()
-    .from(sessions)
-    .where(and(isNull(sessions.endedAt), eq(sessions.gateway, gateway)));
+  const open = await database.everywhere(tx =>
+    tx
+      .select()
+      .from(sessions)
+      .where(and(isNull(sessions.endedAt), eq(sessions.gateway, gateway))),
+  );
   for (const session of open) {
     const file = join(recordings, recordingPath(session));
     const size = await stat(file).then(
       found => found.size,
       () => null,
     );
-    const [counted] = await database.drizzle
-      .select({ segments: sql<number>`count(*)::int` })
-      .from(logEntries)
-      .where(and(eq(logEntries.subject, session.id), eq(logEntries.action, 'recording.segment')));
+    const [counted] = await database.within([session.tenant], tx =>
+      tx
+        .select({ segments: sql<number>`count(*)::int` })
+        .from(logEntries)
+        .where(and(eq(logEntries.subject, session.id), eq(logEntries.action, 'recording.segment'))),
+    );
     const recording =
       size === null ? null : { size, sha256: await hashOf(file), segments: counted?.segments ?? 0 };
     logger.warn({ session: session.id }, 'a session was broken off; its recording is closed as it stands');
-    await commit((look, outside) =>
+    await commit(session.tenant, (look, outside) =>
       endSession(look, outside, gateway, {
         session: session.id,
         reason: 'broken-off',

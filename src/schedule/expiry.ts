@@ -11,44 +11,50 @@ import { grants, requests, sessions } from '../store/tables.ts';
  */
 export async function expireDue(database: Database, commit: Commit, clock: Clock): Promise<void> {
   const now = clock.now();
-  const lapsed = await database.drizzle
-    .select({ tenant: requests.tenant, request: requests.id })
-    .from(requests)
-    .where(and(eq(requests.state, 'waiting'), isNotNull(requests.expiresAt), lte(requests.expiresAt, now)))
-    .orderBy(asc(requests.expiresAt))
-    .limit(100);
-  for (const of of lapsed) await commit((look, outside) => expireRequest(look, outside, of));
-  const open = database.drizzle
-    .select({ one: sql`1` })
-    .from(sessions)
-    .where(and(eq(sessions.grant, grants.id), isNull(sessions.endedAt)));
-  const over = await database.drizzle
-    .select({ tenant: grants.tenant, grant: grants.id, endsAt: grants.endsAt })
-    .from(grants)
-    .where(
-      and(
-        isNull(grants.endedAt),
-        lte(grants.endsAt, now),
-        sql`(${notExists(open)} or ${grants.endsAt} <= ${new Date(now.getTime() - 60_000).toISOString()}::timestamptz)`,
-      ),
-    )
-    .orderBy(asc(grants.endsAt))
-    .limit(100);
-  for (const of of over) await commit((look, outside) => expireGrant(look, outside, of));
+  const lapsed = await database.everywhere(tx =>
+    tx
+      .select({ tenant: requests.tenant, request: requests.id })
+      .from(requests)
+      .where(and(eq(requests.state, 'waiting'), isNotNull(requests.expiresAt), lte(requests.expiresAt, now)))
+      .orderBy(asc(requests.expiresAt))
+      .limit(100),
+  );
+  for (const of of lapsed) await commit(of.tenant, (look, outside) => expireRequest(look, outside, of));
+  const over = await database.everywhere(tx => {
+    const open = tx
+      .select({ one: sql`1` })
+      .from(sessions)
+      .where(and(eq(sessions.grant, grants.id), isNull(sessions.endedAt)));
+    return tx
+      .select({ tenant: grants.tenant, grant: grants.id, endsAt: grants.endsAt })
+      .from(grants)
+      .where(
+        and(
+          isNull(grants.endedAt),
+          lte(grants.endsAt, now),
+          sql`(${notExists(open)} or ${grants.endsAt} <= ${new Date(now.getTime() - 60_000).toISOString()}::timestamptz)`,
+        ),
+      )
+      .orderBy(asc(grants.endsAt))
+      .limit(100);
+  });
+  for (const of of over) await commit(of.tenant, (look, outside) => expireGrant(look, outside, of));
 }
 
 /** Live sessions whose grant was ended early: the gateway is told again, should the first word have been lost. */
 export async function overdueCuts(database: Database, gateway: string): Promise<string[]> {
-  const rows = await database.drizzle
-    .select({ id: sessions.id })
-    .from(sessions)
-    .innerJoin(grants, eq(grants.id, sessions.grant))
-    .where(
-      and(
-        isNull(sessions.endedAt),
-        eq(sessions.gateway, gateway),
-        inArray(grants.endReason, ['revoked', 'handed-back', 'locked-out']),
+  const rows = await database.everywhere(tx =>
+    tx
+      .select({ id: sessions.id })
+      .from(sessions)
+      .innerJoin(grants, eq(grants.id, sessions.grant))
+      .where(
+        and(
+          isNull(sessions.endedAt),
+          eq(sessions.gateway, gateway),
+          inArray(grants.endReason, ['revoked', 'handed-back', 'locked-out']),
+        ),
       ),
-    );
+  );
   return rows.map(row => row.id);
 }

@@ -32,7 +32,7 @@ export async function deliverDue(
 
 async function lease(database: Database, now: Date): Promise<Letter[]> {
   const until = new Date(now.getTime() + LEASE_SECONDS * 1000);
-  return database.drizzle.transaction(async tx => {
+  return database.everywhere(async tx => {
     const rows = await tx
       .select()
       .from(outbox)
@@ -57,11 +57,10 @@ async function deliver(
   letter: Letter,
   signal: AbortSignal,
 ): Promise<void> {
-  if (letter.whileWaiting !== null && !(await stillWaits(database, letter.whileWaiting, clock.now()))) {
-    await database.drizzle
-      .update(outbox)
-      .set({ doneAt: clock.now(), outcome: 'not-needed' })
-      .where(eq(outbox.id, letter.id));
+  if (letter.whileWaiting !== null && !(await stillWaits(database, letter, clock.now()))) {
+    await database.within([letter.tenant], tx =>
+      tx.update(outbox).set({ doneAt: clock.now(), outcome: 'not-needed' }).where(eq(outbox.id, letter.id)),
+    );
     return;
   }
   const attempts = letter.attempts + 1;
@@ -81,13 +80,15 @@ async function deliver(
       return;
     }
     const seconds = Math.min(Math.max(wait, failure?.retryAfter ?? 0), 24 * 3600);
-    await database.drizzle
-      .update(outbox)
-      .set({
-        dueAt: new Date(clock.now().getTime() + seconds * 1000),
-        lastError: failure?.code ?? 'unexpected',
-      })
-      .where(eq(outbox.id, letter.id));
+    await database.within([letter.tenant], tx =>
+      tx
+        .update(outbox)
+        .set({
+          dueAt: new Date(clock.now().getTime() + seconds * 1000),
+          lastError: failure?.code ?? 'unexpected',
+        })
+        .where(eq(outbox.id, letter.id)),
+    );
   }
 }
 
@@ -96,7 +97,7 @@ async function settle(
   letter: Letter,
   end: { outcome: 'delivered' | 'failed'; attempts: number; at: Date; error: string | null },
 ): Promise<void> {
-  await database.drizzle.transaction(async tx => {
+  await database.within([letter.tenant], async tx => {
     const [row] = await tx
       .update(outbox)
       .set({ doneAt: end.at, outcome: end.outcome, lastError: end.error })
@@ -120,10 +121,12 @@ async function settle(
   });
 }
 
-async function stillWaits(database: Database, request: string, now: Date): Promise<boolean> {
-  const [row] = await database.drizzle
-    .select({ state: requests.state, expiresAt: requests.expiresAt })
-    .from(requests)
-    .where(eq(requests.id, request));
+async function stillWaits(database: Database, { tenant, whileWaiting }: Letter, now: Date): Promise<boolean> {
+  const [row] = await database.within([tenant], tx =>
+    tx
+      .select({ state: requests.state, expiresAt: requests.expiresAt })
+      .from(requests)
+      .where(eq(requests.id, whileWaiting!)),
+  );
   return row !== undefined && stateAt(row, now) === 'waiting';
 }

@@ -22,11 +22,11 @@ export function openAuthorities(
   const context = (tenant: string, protocol: string) => `ca/${tenant}/${protocol}`;
   const found = async (tenant: string, protocol: string) => {
     const where = and(eq(authorities.tenant, tenant), eq(authorities.protocol, protocol));
-    const [row] = await database.drizzle.select().from(authorities).where(where);
+    const [row] = await database.within([tenant], tx => tx.select().from(authorities).where(where));
     if (row) return row;
     const { publicKey, privateKey } = create(protocol);
     const sealed = keyring.seal(privateKey, context(tenant, protocol));
-    return database.drizzle.transaction(async tx => {
+    return database.within([tenant], async tx => {
       const [made] = await tx
         .insert(authorities)
         .values({ tenant, protocol, publicKey, sealed, createdAt: clock.now() })

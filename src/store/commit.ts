@@ -11,10 +11,13 @@ import { approvals, grants, outbox, requests, sessions, tenants } from './tables
 export type Route = (letter: Letter) => readonly string[];
 
 /**
- * Carries out one step: what it looks at, what it changes, the log entries and the messages are one transaction.
+ * Carries out one step within one tenant: what it looks at, what it changes, the log entries and the messages are one transaction.
  * Nothing outside the database happens inside it; messages lie in the outbox and cuts are notified at commit.
  */
-export type Commit = <T>(step: (look: Look, outside: Outside) => Promise<Step<T>>) => Promise<T>;
+export type Commit = <T>(
+  tenant: string,
+  step: (look: Look, outside: Outside) => Promise<Step<T>>,
+) => Promise<T>;
 
 export interface Clock {
   now(): Date;
@@ -24,14 +27,14 @@ export function committer(
   database: Database,
   surroundings: { clock: Clock; engagements: EngagementCache; route: Route; url: URL },
 ): Commit {
-  return step =>
-    database.drizzle.transaction(async tx => {
+  return (tenant, step) =>
+    database.within([tenant], async tx => {
       const outside: Outside = { now: surroundings.clock.now(), id: freshId, salt: () => randomBytes(16) };
       const { result, changes, events, letters, cuts } = await step(
         lookIn(tx, surroundings.engagements),
         outside,
       );
-      for (const change of changes ?? []) await carryOut(tx, change);
+      for (const change of changes ?? []) await carryOut(tx, tenant, change);
       await post(tx, letters ?? [], surroundings, outside.now);
       if (cuts) await announceCuts(tx, cuts);
       // Last, since it holds the chain's head until the commit.
@@ -46,14 +49,14 @@ export function freshId(prefix: string): string {
   return `${prefix}_${Array.from(randomBytes(16), byte => alphabet[byte & 31]).join('')}`;
 }
 
-async function carryOut(tx: Transaction, change: Change): Promise<void> {
+async function carryOut(tx: Transaction, tenant: string, change: Change): Promise<void> {
   if ('insert' in change) {
     switch (change.insert) {
       case 'request':
         await tx.insert(requests).values(change.record);
         return;
       case 'approval':
-        await tx.insert(approvals).values(change.record);
+        await tx.insert(approvals).values({ ...change.record, tenant });
         return;
       case 'grant':
         await tx.insert(grants).values(change.record);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type SQL, sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
@@ -10,8 +11,20 @@ import * as tables from './tables.ts';
 export type Drizzle = PostgresJsDatabase<typeof tables>;
 export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 
+/**
+ * The program's connections. Row level security decides what a statement sees: a tenant's rows only inside `within`
+ * or `everywhere`, and nothing of any tenant elsewhere.
+ */
 export interface Database {
-  readonly drizzle: Drizzle;
+  /** What belongs to no tenant: people, their sign-ins and keys, the list of tenants. */
+  readonly installation: Drizzle;
+  /** One transaction that sees, and can write, what belongs to these tenants and no other. */
+  within<T>(tenants: readonly string[], work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * One transaction over all tenants that are served: for the broker's own rounds and for finding out on whose side
+   * somebody is. Never for what a person asked to see or to do.
+   */
+  everywhere<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** A client of its own for LISTEN: drizzle changes how its client reads dates. */
   readonly listener: postgres.Sql;
   /** Whether it answers. */
@@ -33,6 +46,7 @@ const MIGRATION_LOCK = 7_205_517;
 
 /** What the program's role may do besides reading. The log's tables are missing on purpose: `append_log` alone. */
 const WRITABLE: Readonly<Record<string, string>> = {
+  served_tenant: 'insert',
   tenant: 'insert, update',
   matrix_version: 'insert',
   person: 'insert, update',
@@ -64,13 +78,7 @@ export async function openDatabase(
 ): Promise<Database> {
   if (where.database) {
     const { url, migrationUrl } = where.database;
-    const role = await bringUpToDate(() => at(migrationUrl, 1), roleOf(url), false);
-    if (role.ownsTables) {
-      logger.warn(
-        { role: roleOf(url) },
-        'DATABASE_URL owns the tables: give it a role of its own (see README)',
-      );
-    }
+    await bringUpToDate(() => at(migrationUrl, 1), roleOf(url), false);
     return connect(
       size => at(url, size),
       async () => {},
@@ -116,8 +124,16 @@ const roleOf = (url: string): string => decodeURIComponent(new URL(url).username
 async function connect(open: (size: number) => postgres.Sql, end: () => Promise<void>): Promise<Database> {
   const pool = open(10);
   const listener = open(1);
+  const installation = drizzle(pool, { schema: tables });
+  const scoped = <T>(tenants: SQL, work: (tx: Transaction) => Promise<T>) =>
+    installation.transaction(async tx => {
+      await tx.execute(sql`select set_config('app.tenants', ${tenants}, true)`);
+      return work(tx);
+    });
   return {
-    drizzle: drizzle(pool, { schema: tables }),
+    installation,
+    within: (tenants, work) => scoped(sql`${scopeOf(tenants)}`, work),
+    everywhere: work => scoped(sql`(select coalesce(string_agg(id, ','), '') from served_tenant)`, work),
     listener,
     ping: async () => {
       await pool`select 1`;
@@ -129,12 +145,19 @@ async function connect(open: (size: number) => postgres.Sql, end: () => Promise<
   };
 }
 
-/** Migrations, and the program's rights; several that start together wait for each other. */
-async function bringUpToDate(
-  open: () => postgres.Sql,
-  role: string,
-  create: boolean,
-): Promise<{ ownsTables: boolean }> {
+/** The setting that the policies read (drizzle/0003_row_level_security.sql): names with commas between them. */
+function scopeOf(tenants: readonly string[]): string {
+  const odd = tenants.find(tenant => !/^[\w.-]+$/.test(tenant));
+  if (odd !== undefined) throw new Error('a tenant has a name that cannot stand in a list');
+  return tenants.join(',');
+}
+
+/**
+ * Migrations, and the program's rights; several that start together wait for each other.
+ *
+ * @throws Error for a role that row level security would not hold
+ */
+async function bringUpToDate(open: () => postgres.Sql, role: string, create: boolean): Promise<void> {
   const owner = open();
   try {
     await owner`select pg_advisory_lock(${MIGRATION_LOCK})`;
@@ -142,11 +165,15 @@ async function bringUpToDate(
     const [found] = await owner`select 1 from pg_roles where rolname = ${role}`;
     if (!found && !create) throw new Error(`DATABASE_URL: PostgreSQL has no role ${role}`);
     if (!found) await owner.unsafe(`create role ${identifier(role)} login`);
-    const [{ ownsTables }] = (await owner`select current_user = ${role} as "ownsTables"`) as unknown as [
-      { ownsTables: boolean },
-    ];
-    if (!ownsTables) await grantTo(owner, identifier(role));
-    return { ownsTables };
+    const [{ free }] = (await owner`
+      select rolsuper or rolbypassrls or pg_has_role(${role}, current_user, 'member') as free
+      from pg_roles where rolname = ${role}`) as unknown as [{ free: boolean }];
+    if (free) {
+      throw new Error(
+        `DATABASE_URL: the role ${role} owns the tables or may pass by row level security; give it one of its own that may not (README, PostgreSQL)`,
+      );
+    }
+    await grantTo(owner, identifier(role));
   } finally {
     await owner.end({ timeout: 5 });
   }

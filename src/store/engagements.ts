@@ -1,10 +1,10 @@
 import { eq } from 'drizzle-orm';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Engagement } from '../domain/decision.ts';
-import type { Database } from './database.ts';
+import type { Database, Transaction } from './database.ts';
 import { appendEvents } from './log.ts';
 import { type EngagementCache, engagementIn } from './look.ts';
-import { matrixVersions, tenants } from './tables.ts';
+import { matrixVersions, servedTenants, tenants } from './tables.ts';
 
 export interface TenantSummary {
   readonly tenant: string;
@@ -40,25 +40,27 @@ export function openEngagements(database: Database, parse: (source: string) => E
       return engagement;
     },
   };
-  const summaries = (rows: (typeof tenants.$inferSelect)[]): Promise<TenantSummary[]> =>
-    database.drizzle.transaction(tx =>
-      Promise.all(
-        rows.map(async row => ({
-          tenant: row.id,
-          engagement: await engagementIn(tx, cache, row),
-          lockedOutAt: row.lockedOutAt,
-        })),
-      ),
+  const summaries = (tx: Transaction, rows: (typeof tenants.$inferSelect)[]): Promise<TenantSummary[]> =>
+    Promise.all(
+      rows.map(async row => ({
+        tenant: row.id,
+        engagement: await engagementIn(tx, cache, row),
+        lockedOutAt: row.lockedOutAt,
+      })),
     );
   return {
     ...cache,
-    all: async () => summaries(await database.drizzle.select().from(tenants).orderBy(tenants.id)),
-    one: async tenant =>
-      (await summaries(await database.drizzle.select().from(tenants).where(eq(tenants.id, tenant))))[0] ??
-      null,
+    all: () =>
+      database.everywhere(async tx => summaries(tx, await tx.select().from(tenants).orderBy(tenants.id))),
+    one: tenant =>
+      database.within([tenant], async tx => {
+        const [found] = await summaries(tx, await tx.select().from(tenants).where(eq(tenants.id, tenant)));
+        return found ?? null;
+      }),
     putInForce: ({ engagement, source }, now) =>
-      database.drizzle.transaction(async tx => {
+      database.within([engagement.tenant], async tx => {
         const { tenant, digest, matrix } = engagement;
+        await tx.insert(servedTenants).values({ id: tenant, since: now }).onConflictDoNothing();
         await tx
           .insert(matrixVersions)
           .values({ tenant, digest, version: matrix.version, source, at: now })

@@ -36,20 +36,23 @@ function arrayOf(texts: readonly string[]) {
   return sql`${literal}::text`;
 }
 
-/** The lines of a chain from `after` on, in order, a page at a time: an export never holds them all. */
+/** The lines of a chain from `start` on, in order, a page at a time: an export never holds them all. */
 export async function* readLines(
   database: Database,
   tenant: string,
-  after = 0,
+  start = 0,
   upTo = Number.MAX_SAFE_INTEGER,
 ) {
-  for (let from = after; from < upTo; ) {
-    const page = await database.drizzle
-      .select({ seq: logEntries.seq, line: logEntries.line, leaf: logEntries.leaf })
-      .from(logEntries)
-      .where(and(eq(logEntries.tenant, tenant), gt(logEntries.seq, from)))
-      .orderBy(asc(logEntries.seq))
-      .limit(Math.min(1000, upTo - from));
+  for (let from = start; from < upTo; ) {
+    const after = from;
+    const page = await database.within([tenant], tx =>
+      tx
+        .select({ seq: logEntries.seq, line: logEntries.line, leaf: logEntries.leaf })
+        .from(logEntries)
+        .where(and(eq(logEntries.tenant, tenant), gt(logEntries.seq, after)))
+        .orderBy(asc(logEntries.seq))
+        .limit(Math.min(1000, upTo - after)),
+    );
     for (const row of page) yield row;
     if (page.length === 0) return;
     from = page.at(-1)!.seq;
@@ -58,7 +61,9 @@ export async function* readLines(
 
 /** How long the chain is; 0 where there is none. */
 export async function lengthOf(database: Database, tenant: string): Promise<number> {
-  const [head] = await database.drizzle.select().from(logHeads).where(eq(logHeads.tenant, tenant));
+  const [head] = await database.within([tenant], tx =>
+    tx.select().from(logHeads).where(eq(logHeads.tenant, tenant)),
+  );
   return head?.seq ?? 0;
 }
 
@@ -70,28 +75,32 @@ export interface LogFilter {
 
 /** The newest entries first, at most 200. */
 export async function recentEntries(database: Database, tenant: string, filter: LogFilter, limit: number) {
-  return database.drizzle
-    .select()
-    .from(logEntries)
-    .where(
-      and(
-        eq(logEntries.tenant, tenant),
-        filter.subject === undefined ? undefined : eq(logEntries.subject, filter.subject),
-        filter.action === undefined ? undefined : eq(logEntries.action, filter.action),
-        filter.before === undefined ? undefined : sql`${logEntries.seq} < ${filter.before}`,
-      ),
-    )
-    .orderBy(desc(logEntries.seq))
-    .limit(Math.min(limit, 200));
+  return database.within([tenant], tx =>
+    tx
+      .select()
+      .from(logEntries)
+      .where(
+        and(
+          eq(logEntries.tenant, tenant),
+          filter.subject === undefined ? undefined : eq(logEntries.subject, filter.subject),
+          filter.action === undefined ? undefined : eq(logEntries.action, filter.action),
+          filter.before === undefined ? undefined : sql`${logEntries.seq} < ${filter.before}`,
+        ),
+      )
+      .orderBy(desc(logEntries.seq))
+      .limit(Math.min(limit, 200)),
+  );
 }
 
 export async function latestCheckpoint(database: Database, tenant: string) {
-  const [row] = await database.drizzle
-    .select()
-    .from(checkpoints)
-    .where(eq(checkpoints.tenant, tenant))
-    .orderBy(desc(checkpoints.size))
-    .limit(1);
+  const [row] = await database.within([tenant], tx =>
+    tx
+      .select()
+      .from(checkpoints)
+      .where(eq(checkpoints.tenant, tenant))
+      .orderBy(desc(checkpoints.size))
+      .limit(1),
+  );
   return row ?? null;
 }
 
@@ -99,13 +108,15 @@ export async function saveCheckpoint(
   database: Database,
   checkpoint: { tenant: string; size: number; note: string; edge: string; at: Date },
 ): Promise<void> {
-  await database.drizzle.insert(checkpoints).values(checkpoint).onConflictDoNothing();
+  await database.within([checkpoint.tenant], tx =>
+    tx.insert(checkpoints).values(checkpoint).onConflictDoNothing(),
+  );
 }
 
 /** Says once in the log which key signs its checkpoints, so that a later one shows as a change. */
 export async function announceLogKey(database: Database, tenant: string, vkey: string): Promise<void> {
   const entry = createHash('sha256').update(`log.key ${tenant} ${vkey}`).digest('hex');
-  await database.drizzle.transaction(tx =>
+  await database.within([tenant], tx =>
     appendEvents(tx, [
       {
         entry: uuidOf(entry),

@@ -14,8 +14,13 @@ export interface RequestWithAsker {
 
 const asRequest = (row: typeof requests.$inferSelect) => row as AccessRequest;
 
-export async function findRequest(database: Database, id: string): Promise<RequestWithAsker | null> {
-  const [row] = await selectRequests(database, eq(requests.id, id), 1);
+/** `tenants` bounds where it is looked for. */
+export async function findRequest(
+  database: Database,
+  tenants: readonly string[],
+  id: string,
+): Promise<RequestWithAsker | null> {
+  const [row] = await selectRequests(database, tenants, eq(requests.id, id), 1);
   return row ?? null;
 }
 
@@ -29,6 +34,7 @@ export const listRequests = (
     ? Promise.resolve([])
     : selectRequests(
         database,
+        filter.tenants,
         and(
           inArray(requests.tenant, [...filter.tenants]),
           // A refusal concerns its asker alone; others read of it in the log.
@@ -39,29 +45,38 @@ export const listRequests = (
         limit,
       );
 
-async function selectRequests(database: Database, where: SQL | undefined, limit: number) {
-  const rows = await database.drizzle
-    .select({ request: requests, asker: people })
-    .from(requests)
-    .innerJoin(people, eq(people.id, requests.person))
-    .where(where)
-    // What waits first: nobody's list of it is pushed out by what was asked since.
-    .orderBy(desc(sql`${requests.state} = 'waiting'`), desc(requests.createdAt))
-    .limit(limit);
+async function selectRequests(
+  database: Database,
+  tenants: readonly string[],
+  where: SQL | undefined,
+  limit: number,
+) {
+  const rows = await database.within(tenants, tx =>
+    tx
+      .select({ request: requests, asker: people })
+      .from(requests)
+      .innerJoin(people, eq(people.id, requests.person))
+      .where(where)
+      // What waits first: nobody's list of it is pushed out by what was asked since.
+      .orderBy(desc(sql`${requests.state} = 'waiting'`), desc(requests.createdAt))
+      .limit(limit),
+  );
   return rows.map(({ request, asker }) => ({ request: asRequest(request), asker }));
 }
 
 /** Every answer that was given, of every revision, oldest first. */
 export async function answersTo(
   database: Database,
-  request: string,
+  { tenant, id }: Pick<AccessRequest, 'tenant' | 'id'>,
 ): Promise<{ approval: Approval; person: Person }[]> {
-  return database.drizzle
-    .select({ approval: approvals, person: people })
-    .from(approvals)
-    .innerJoin(people, eq(people.id, approvals.person))
-    .where(eq(approvals.request, request))
-    .orderBy(asc(approvals.at));
+  return database.within([tenant], tx =>
+    tx
+      .select({ approval: approvals, person: people })
+      .from(approvals)
+      .innerJoin(people, eq(people.id, approvals.person))
+      .where(eq(approvals.request, id))
+      .orderBy(asc(approvals.at)),
+  );
 }
 
 /** How often this person asked for this cell on this target before, and how that went. */
@@ -69,34 +84,38 @@ export async function askedBefore(
   database: Database,
   request: AccessRequest,
 ): Promise<{ asked: number; approved: number }> {
-  const [row] = await database.drizzle
-    .select({
-      asked: sql<number>`count(*)::int`,
-      approved: sql<number>`(count(*) filter (where ${requests.state} = 'approved'))::int`,
-    })
-    .from(requests)
-    .where(
-      and(
-        eq(requests.person, request.person),
-        eq(requests.tenant, request.tenant),
-        eq(requests.target, request.target),
-        sql`${requests.createdAt} < ${request.createdAt.toISOString()}::timestamptz`,
+  const [row] = await database.within([request.tenant], tx =>
+    tx
+      .select({
+        asked: sql<number>`count(*)::int`,
+        approved: sql<number>`(count(*) filter (where ${requests.state} = 'approved'))::int`,
+      })
+      .from(requests)
+      .where(
+        and(
+          eq(requests.person, request.person),
+          eq(requests.tenant, request.tenant),
+          eq(requests.target, request.target),
+          sql`${requests.createdAt} < ${request.createdAt.toISOString()}::timestamptz`,
+        ),
       ),
-    );
+  );
   return row!;
 }
 
 /** The messages that were written for a tenant and have not arrived. */
 export const undelivered = (database: Database, tenant: string) =>
-  database.drizzle
-    .select()
-    .from(outbox)
-    .where(
-      and(
-        eq(outbox.tenant, tenant),
-        sql`${outbox.outcome} is distinct from 'delivered'`,
-        sql`${outbox.attempts} > 0`,
-      ),
-    )
-    .orderBy(desc(outbox.dueAt))
-    .limit(50);
+  database.within([tenant], tx =>
+    tx
+      .select()
+      .from(outbox)
+      .where(
+        and(
+          eq(outbox.tenant, tenant),
+          sql`${outbox.outcome} is distinct from 'delivered'`,
+          sql`${outbox.attempts} > 0`,
+        ),
+      )
+      .orderBy(desc(outbox.dueAt))
+      .limit(50),
+  );

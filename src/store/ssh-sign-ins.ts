@@ -22,7 +22,7 @@ export async function findWaitingTerminal(
   id: string,
   now: Date,
 ): Promise<WaitingTerminal | null> {
-  const [row] = await database.drizzle
+  const [row] = await database.installation
     .select()
     .from(sshSignIns)
     .where(and(eq(sshSignIns.id, id), gt(sshSignIns.expiresAt, now), isNull(sshSignIns.person)));
@@ -40,7 +40,7 @@ export function confirmTerminal(
   answer: { id: string; code: string; person: string; tenants: readonly string[] },
   now: Date,
 ): Promise<'confirmed' | 'wrong' | 'gone'> {
-  return database.drizzle.transaction(async tx => {
+  return database.within(answer.tenants, async tx => {
     const at = eq(sshSignIns.id, answer.id);
     const [row] = await tx
       .select()

@@ -19,6 +19,12 @@ const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () =>
 const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 
+/** Which tenants are served: their names alone, so that the broker's own rounds know where to look. */
+export const servedTenants = pgTable('served_tenant', {
+  id: text('id').primaryKey(),
+  since: moment('since').notNull(),
+});
+
 /** An engagement that is served, and the digest of the matrix version in force. */
 export const tenants = pgTable('tenant', {
   id: text('id').primaryKey(),
@@ -197,6 +203,7 @@ export const requests = pgTable(
 export const approvals = pgTable(
   'approval',
   {
+    tenant: text('tenant').notNull(),
     request: text('request').notNull(),
     /** `approver`, or `co:client/ciso`. */
     place: text('place').notNull(),

@@ -83,7 +83,7 @@ async function isTheirs(app: Application, reader: Reader, { request, asker }: As
   const { engagement, member } = reader.memberships.find(({ tenant }) => tenant === request.tenant)!;
   const places = placesAt(engagement, request.decision, request, asker, member, reader.now);
   if (places.length === 0) return false;
-  const given = (await answersTo(app.database, request.id))
+  const given = (await answersTo(app.database, request))
     .map(({ approval }) => approval)
     .filter(({ revision }) => revision === request.revision);
   if (given.some(approval => approval.person === reader.person.id)) return false;

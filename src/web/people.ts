@@ -25,7 +25,7 @@ export interface Directory {
 
 /** Everybody who ever signed in on a side of an engagement. */
 export async function directoryOf(app: Application, engagement: Engagement): Promise<Directory> {
-  const rows: Person[] = await app.database.drizzle
+  const rows: Person[] = await app.database.installation
     .select()
     .from(people)
     .where(inArray(people.issuer, issuersOf(engagement)));

@@ -5,16 +5,18 @@ import { ask, logOf, raised } from '../fixtures/raised.ts';
 
 const stage = raised();
 
+const lettersAbout = (id: string) =>
+  stage().broker.application.database.within(['acme'], tx =>
+    tx.select().from(outbox).where(eq(outbox.about, id)),
+  );
+
 describe('a message', () => {
   it('arrives after the chat was down, once it is up again, and the log says so', async () => {
     stage().chat.failNext(2, 503);
     const { id } = await ask(stage());
     const message = await stage().chat.waitFor(one => one.links.some(link => link.url.endsWith(id)), 30_000);
     expect(message.via).toBe('slack');
-    const rows = await stage()
-      .broker.application.database.drizzle.select()
-      .from(outbox)
-      .where(eq(outbox.about, id));
+    const rows = await lettersAbout(id);
     const delivered = rows.find(row => row.channel === 'acme-it' && row.attempts > 1);
     expect(delivered?.attempts).toBe(3);
   });
@@ -48,10 +50,7 @@ describe('a message', () => {
   it('for a rung that nobody needs any more is not sent', async () => {
     const { id } = await ask(stage());
     await stage().api('maya', 'POST', `/requests/${id}/withdraw`);
-    const rows = await stage()
-      .broker.application.database.drizzle.select()
-      .from(outbox)
-      .where(eq(outbox.about, id));
+    const rows = await lettersAbout(id);
     const second = rows.filter(row => row.message.to.includes('client/ciso'));
     expect(second).toHaveLength(1);
     expect(second[0]!.doneAt).toBeNull();

@@ -151,8 +151,9 @@ describe('a reader', () => {
   it('gets the recording of the session, wherever a row says that it is', async () => {
     const { json } = await stage().api('audrey', 'GET', '/sessions');
     const { id } = json.sessions[0];
-    const db = stage().broker.application.database.drizzle;
-    await db.update(sessions).set({ recording: '../keys/sealing.key' }).where(eq(sessions.id, id));
+    await stage().broker.application.database.within(['acme'], tx =>
+      tx.update(sessions).set({ recording: '../keys/sealing.key' }).where(eq(sessions.id, id)),
+    );
     const answer = await stage().api('audrey', 'GET', `/sessions/${id}/recording`);
     expect(answer.text).toMatch(/^{"version":2/);
   });
@@ -190,11 +191,12 @@ describe('a token', () => {
 describe('the log', () => {
   it('is signed for what it is, whatever edge somebody put beside a checkpoint', async () => {
     const forged = JSON.stringify(['00'.repeat(32)]);
-    const db = stage().broker.application.database.drizzle;
-    await db
-      .insert(checkpoints)
-      .values({ tenant: 'acme', size: 1, note: 'forged', edge: forged, at: new Date() })
-      .onConflictDoNothing();
+    await stage().broker.application.database.within(['acme'], tx =>
+      tx
+        .insert(checkpoints)
+        .values({ tenant: 'acme', size: 1, note: 'forged', edge: forged, at: new Date() })
+        .onConflictDoNothing(),
+    );
     const { text: note } = await stage().api('audrey', 'GET', '/audit/checkpoint');
     const { json: key } = await stage().api('audrey', 'GET', '/audit/key');
     const { text } = await stage().api('audrey', 'GET', `/audit?to=${note.split('\n')[1]}`);

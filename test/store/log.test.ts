@@ -42,7 +42,11 @@ const event = (tenant: string, subject: string, entry?: string): Appendable => (
   data: {},
 });
 
-const append = (...events: Appendable[]) => database.drizzle.transaction(tx => appendEvents(tx, events));
+const append = (...events: Appendable[]) =>
+  database.within(
+    events.map(({ tenant }) => tenant),
+    tx => appendEvents(tx, events),
+  );
 
 async function exported(tenant: string): Promise<string> {
   let text = '';
@@ -85,7 +89,7 @@ describe('the log', () => {
   });
 
   it('forgets an entry whose change did not come about', async () => {
-    const failed = database.drizzle.transaction(async tx => {
+    const failed = database.within(['rolled'], async tx => {
       await appendEvents(tx, [event('rolled', 'p_1')]);
       throw new Error('the change failed');
     });
@@ -125,7 +129,7 @@ describe('the log', () => {
   ])('takes no fragments %s', async (_, head, middle, tail) => {
     const call = sql`select append_log('forged', array[gen_random_uuid()], array['a'], array['x'], array['p_1'],
       array[${head}], array[${middle}], array[${tail}])`;
-    await expect(database.drizzle.execute(call)).rejects.toThrow();
+    await expect(database.within(['forged'], tx => tx.execute(call))).rejects.toThrow();
     expect(await lengthOf(database, 'forged')).toBe(0);
   });
 
@@ -142,7 +146,7 @@ describe('the log', () => {
     "update matrix_version set source = '{}'",
   ])('refuses the program’s role: %s', async statement => {
     await append(event('kept', 'p_1'));
-    await expect(database.drizzle.execute(sql.raw(statement))).rejects.toThrow();
+    await expect(database.within(['kept'], tx => tx.execute(sql.raw(statement)))).rejects.toThrow();
   });
 
   it.each([

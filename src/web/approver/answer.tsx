@@ -38,7 +38,7 @@ export function requestPages(routes: SignedInRoutes, app: Application): void {
       return attempt(app, c, reader, typed, async tenant => {
         const { digest: shown, reason = null } = checked.value;
         const answer = verb === 'approve' ? ('yes' as const) : ('no' as const);
-        await app.commit((look, outside) =>
+        await app.commit(tenant, (look, outside) =>
           recordApproval(look, outside, reader.person, {
             tenant,
             request: id,
@@ -54,7 +54,7 @@ export function requestPages(routes: SignedInRoutes, app: Application): void {
   routes.post('/r/:id/withdraw', async (c, reader) =>
     attempt(app, c, reader, {}, async tenant => {
       const of = { tenant, request: idOf(c) };
-      await app.commit((look, outside) => withdrawRequest(look, outside, reader.person, of));
+      await app.commit(tenant, (look, outside) => withdrawRequest(look, outside, reader.person, of));
     }),
   );
 
@@ -75,7 +75,7 @@ export function requestPages(routes: SignedInRoutes, app: Application): void {
     }
     return attempt(app, c, reader, typed, async tenant => {
       const { reason, ticket = null } = checked.value;
-      await app.commit((look, outside) =>
+      await app.commit(tenant, (look, outside) =>
         amendRequest(look, outside, reader.person, { tenant, request: idOf(c), seconds, reason, ticket }),
       );
     });
@@ -92,7 +92,7 @@ async function attempt(
 ): Promise<Response> {
   const id = idOf(c);
   try {
-    await act(await tenantOfRequest(app, id));
+    await act(await tenantOfRequest(app, reader.person, id));
   } catch (error) {
     if (!(error instanceof Refused) || error.code === 'no-such-request') throw error;
     return show(app, c, reader, { ...refusal(error), status: error.status }, typed);

@@ -24,13 +24,13 @@ export function lockoutPages(routes: SignedInRoutes, app: Application): void {
     const checked = check(z.object({ reason: words(2000).optional() }), form);
     if (!checked.ok) throw new Refused('invalid', `Reason: ${checked.problems[0]!.message}`, 422);
     const { reason = null } = checked.value;
-    await app.commit((look, outside) => lockOut(look, outside, reader.person, { tenant, reason }));
+    await app.commit(tenant, (look, outside) => lockOut(look, outside, reader.person, { tenant, reason }));
     return c.redirect(`/lockout?tenant=${encodeURIComponent(tenant)}`, 303);
   });
 
   routes.post('/lockout/lift', async (c, reader) => {
     const { tenant } = pickTenant(reader.memberships, (await readForm(c)).tenant);
-    await app.commit((look, outside) => liftLockout(look, outside, reader.person, { tenant }));
+    await app.commit(tenant, (look, outside) => liftLockout(look, outside, reader.person, { tenant }));
     return c.redirect(`/lockout?tenant=${encodeURIComponent(tenant)}`, 303);
   });
 }

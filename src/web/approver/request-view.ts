@@ -66,7 +66,7 @@ export async function viewRequest(app: Application, reader: Reader, id: string):
   const decision = waits ? shown.decision : request.decision;
   const display = (waits ? null : request.display) ?? shown.display;
   const [answers, [row], before, messages, directory] = await Promise.all([
-    answersTo(app.database, id),
+    answersTo(app.database, request),
     listGrants(app.database, { tenants: [request.tenant], request: id }),
     askedBefore(app.database, request),
     undelivered(app.database, request.tenant),

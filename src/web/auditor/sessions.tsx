@@ -32,7 +32,7 @@ export function sessionPages(routes: SignedInRoutes, app: Application): void {
     const found = rows.find(({ row }) => row.session.id === id);
     if (!found) throw new Refused('no-such-session', 'There is no such session for you.', 404);
     const { tenant } = found.membership;
-    await app.commit((look, outside) =>
+    await app.commit(tenant, (look, outside) =>
       terminateSession(look, outside, reader.person, { tenant, session: id }),
     );
     return c.redirect(`/sessions/${id}`, 303);

@@ -114,7 +114,7 @@ async function submit(
   if (ask.startsAt && ask.startsAt.getTime() < app.clock.now().getTime() - 60_000) {
     throw new Refused('invalid', 'at: the start lies in the past', 400);
   }
-  return app.commit((look, outside) =>
+  return app.commit(place.tenant, (look, outside) =>
     submitRequest(look, outside, reader.person, { ...ask, tenant: place.tenant, reason }),
   );
 }

@@ -16,14 +16,14 @@ import { openKeyring } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
 import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
-import { problemText } from './matrices/problem.ts';
-import { engagementOf, readEngagement } from './matrices/read.ts';
+import { engagementOf } from './matrices/read.ts';
 import { notifierKinds, openNotifier } from './notifiers/kinds.ts';
 import { closeBrokenOff } from './schedule/broken-off.ts';
 import { takeCheckpoint } from './schedule/checkpoints.ts';
 import { expireDue } from './schedule/expiry.ts';
 import { startLoop } from './schedule/loop.ts';
 import { deliverDue } from './schedule/outbox.ts';
+import { openPolicies } from './schedule/policies.ts';
 import { openChannels, routeAmong } from './schedule/routing.ts';
 import { openAuthorities } from './store/authorities.ts';
 import { type Clock, committer } from './store/commit.ts';
@@ -69,6 +69,7 @@ function plainError(error: unknown) {
 }
 
 const CHECKPOINT_MS = 60_000;
+const POLICIES_MS = 3_000;
 /** Below this nothing new is begun: a session could not be recorded to its end. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
 
@@ -144,12 +145,17 @@ async function assemble(
     return known;
   };
 
-  const reload = () => loadPolicies(configuration.policies, engagements, clock, logger);
-  const problems = await reload();
-  for (const { tenant } of await engagements.all()) {
-    await authorities.publicKey(tenant, 'ssh');
-    await announceLogKey(database, tenant, (await logKey(tenant)).vkey);
-  }
+  const policies = openPolicies({
+    folder: configuration.policies,
+    engagements,
+    welcome: async tenant => {
+      await authorities.publicKey(tenant, 'ssh');
+      await announceLogKey(database, tenant, (await logKey(tenant)).vkey);
+    },
+    clock,
+    logger,
+  });
+  const problems = await policies.reload();
 
   const signIns = openSignIns({
     database,
@@ -251,10 +257,15 @@ async function assemble(
     },
     failed('signing checkpoints'),
   );
+  const newcomers = startLoop(
+    POLICIES_MS,
+    () => policies.lookForNew(),
+    failed('looking for new engagements'),
+  );
   stops.push(async () => {
     cancelled.abort();
     await unlisten();
-    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop()]);
+    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop(), newcomers.stop()]);
   });
 
   const http = await listen(
@@ -267,7 +278,7 @@ async function assemble(
     ssh: { host: configuration.ssh.host, port: gateway.port, hostKey: gateway.hostKeyLine },
     application,
     problems,
-    reload,
+    reload: () => policies.reload(),
     stop,
   };
 }
@@ -283,36 +294,6 @@ function placeTaken(error: Error, name: string, { host, port }: { host: string; 
 /** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
 const gatewayHost = ({ url, ssh }: Configuration): string =>
   ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
-
-async function loadPolicies(
-  folder: string,
-  engagements: ReturnType<typeof openEngagements>,
-  clock: Clock,
-  logger: Logger,
-): Promise<string[]> {
-  const names = await readdir(folder, { withFileTypes: true });
-  const problems: string[] = [];
-  for (const entry of names.filter(name => name.isDirectory() && !name.name.startsWith('.'))) {
-    const read = readEngagement(join(folder, entry.name));
-    if (read.ok) {
-      const changed = await engagements.putInForce(
-        { engagement: read.engagement, source: JSON.stringify(sourceOf(read.engagement)) },
-        clock.now(),
-      );
-      if (changed)
-        logger.info({ tenant: entry.name, digest: read.engagement.digest }, 'a matrix version is in force');
-      continue;
-    }
-    for (const problem of read.problems) {
-      problems.push(problemText(problem));
-      logger.error({ tenant: entry.name }, problemText(problem));
-    }
-  }
-  return problems;
-}
-
-/** What a version is stored as: its two documents, as parsed. */
-const sourceOf = ({ matrix, targets }: Engagement) => ({ matrix, targets });
 
 async function ailmentsOf(parts: { ping: () => Promise<void>; recordings: string }): Promise<string[]> {
   const ailments: string[] = [];

@@ -50,6 +50,16 @@ export async function membershipsOf(app: Application, person: Person): Promise<M
   });
 }
 
+/** Those that a person is on a side of, or the named one of them. @throws Refused `no-such-tenant` */
+export async function membershipsIn(
+  app: Application,
+  person: Person,
+  tenant: string | undefined,
+): Promise<Membership[]> {
+  const mine = await membershipsOf(app, person);
+  return tenant === undefined ? mine : [pickTenant(mine, tenant)];
+}
+
 /** @throws Refused `no-such-tenant`, `tenant-needed` where several fit and none is named */
 export function pickTenant(mine: readonly Membership[], named: string | undefined): Membership {
   const fits = named === undefined ? mine : mine.filter(({ tenant }) => tenant === named);

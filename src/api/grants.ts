@@ -4,7 +4,7 @@ import type { Person } from '../domain/person.ts';
 import { Refused } from '../elevation/contract.ts';
 import { endGrant } from '../elevation/end-grant.ts';
 import { type GrantWithHolder, listGrants } from '../store/grants.ts';
-import { type Application, membershipsOf } from './application.ts';
+import { type Application, membershipsIn, membershipsOf } from './application.ts';
 import { grantJson, grantShape } from './present.ts';
 import type { Api } from './server.ts';
 import { idParameter, json, refusals, tenantQuery } from './shapes.ts';
@@ -57,9 +57,7 @@ export async function grantsFor(
   person: Person,
   { tenant }: { tenant?: string | undefined },
 ) {
-  const memberships = (await membershipsOf(app, person)).filter(
-    m => tenant === undefined || m.tenant === tenant,
-  );
+  const memberships = await membershipsIn(app, person, tenant);
   const rows = await listGrants(app.database, { tenants: memberships.map(m => m.tenant) });
   return rows.filter(({ grant }) => {
     const { engagement, member } = memberships.find(m => m.tenant === grant.tenant)!;

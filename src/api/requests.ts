@@ -11,7 +11,7 @@ import { submitRequest } from '../elevation/submit-request.ts';
 import { withdrawRequest } from '../elevation/withdraw-request.ts';
 import { listGrants } from '../store/grants.ts';
 import { answersTo, findRequest, listRequests } from '../store/requests.ts';
-import { type Application, membershipsOf, pickTarget } from './application.ts';
+import { type Application, membershipsIn, membershipsOf, pickTarget } from './application.ts';
 import { grantJson, grantShape, personJson, requestJson, requestShape } from './present.ts';
 import type { Api } from './server.ts';
 import {
@@ -266,9 +266,7 @@ export async function requestsFor(
   person: Person,
   { tenant, mine }: { tenant?: string | undefined; mine?: boolean },
 ) {
-  const memberships = (await membershipsOf(app, person)).filter(
-    m => tenant === undefined || m.tenant === tenant,
-  );
+  const memberships = await membershipsIn(app, person, tenant);
   const rows = await listRequests(app.database, {
     tenants: memberships.map(membership => membership.tenant),
     reader: person.id,

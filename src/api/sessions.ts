@@ -12,7 +12,7 @@ import { Refused } from '../elevation/contract.ts';
 import { terminateSession } from '../elevation/terminate-session.ts';
 import { appendEvents, uuidOf } from '../store/log.ts';
 import { listSessions, type SessionWithPerson } from '../store/sessions.ts';
-import { type Application, type Env, type Membership, membershipsOf } from './application.ts';
+import { type Application, type Env, type Membership, membershipsIn, membershipsOf } from './application.ts';
 import { sessionJson, sessionShape } from './present.ts';
 import type { Api } from './server.ts';
 import { idParameter, json, refusals, tenantQuery } from './shapes.ts';
@@ -103,9 +103,7 @@ export async function sessionsFor(
   person: Person,
   { tenant, grant }: { tenant?: string | undefined; grant?: string },
 ): Promise<SessionSeen[]> {
-  const memberships = (await membershipsOf(app, person)).filter(
-    m => tenant === undefined || m.tenant === tenant,
-  );
+  const memberships = await membershipsIn(app, person, tenant);
   const rows = await listSessions(app.database, {
     tenants: memberships.map(m => m.tenant),
     ...(grant === undefined ? {} : { grant }),

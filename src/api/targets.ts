@@ -9,7 +9,7 @@ import { readPublicKey } from '../domain/ssh-public-key.ts';
 import { Refused } from '../elevation/contract.ts';
 import { appendEvents } from '../store/log.ts';
 import { hostKeys, people } from '../store/tables.ts';
-import { type Application, membershipsOf, pickTarget, pickTenant } from './application.ts';
+import { type Application, membershipsIn, membershipsOf, pickTarget, pickTenant } from './application.ts';
 import type { Api } from './server.ts';
 import { body, json, line, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
@@ -114,9 +114,7 @@ const matrix = createRoute({
 export function targetRoutes(api: Api, app: Application): void {
   api.openapi(list, async c => {
     const { tenant } = c.req.valid('query');
-    const mine = (await membershipsOf(app, signedIn(c).person)).filter(
-      m => tenant === undefined || m.tenant === tenant,
-    );
+    const mine = await membershipsIn(app, signedIn(c).person, tenant);
     const targets = mine.flatMap(({ tenant: of, engagement }) =>
       Object.entries(engagement.targets.targets).map(([name, target]) => ({
         name,

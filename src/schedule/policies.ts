@@ -1,0 +1,86 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engagement } from '../domain/decision.ts';
+import { problemText } from '../matrices/problem.ts';
+import { readEngagement } from '../matrices/read.ts';
+import type { Clock } from '../store/commit.ts';
+import type { Engagements } from '../store/engagements.ts';
+
+/** The folder that users write: one folder a tenant. */
+export interface Policies {
+  /** Reads all of it; what is wrong leaves the version in force untouched, and is told as `file:line:column …`. */
+  reload(): Promise<readonly string[]>;
+  /**
+   * One round of looking for tenants that are not served yet. A folder counts once two rounds found it the same, so
+   * that one which is still being copied is left alone, and a bad one is told of once. Tenants that are served
+   * change at `reload` alone: half of an edit must not come into force.
+   */
+  lookForNew(): Promise<void>;
+}
+
+/** @param welcome prepares what a tenant needs beside its matrix; safe to call again */
+export function openPolicies(parts: {
+  folder: string;
+  engagements: Engagements;
+  welcome: (tenant: string) => Promise<void>;
+  clock: Clock;
+  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}): Policies {
+  const { folder, engagements, welcome, clock, logger } = parts;
+  /** How each unserved folder looked in the last round, and whether it was read as it looked then. */
+  const seen = new Map<string, { look: string; read: boolean }>();
+
+  const take = async (name: string): Promise<string[]> => {
+    const read = readEngagement(join(folder, name));
+    if (!read.ok) {
+      const problems = read.problems.map(problemText);
+      for (const problem of problems) logger.error({ tenant: name }, problem);
+      return problems;
+    }
+    const { engagement } = read;
+    if (await engagements.putInForce({ engagement, source: sourceOf(engagement) }, clock.now()))
+      logger.info({ tenant: name, digest: engagement.digest }, 'a matrix version is in force');
+    await welcome(name);
+    return [];
+  };
+
+  return {
+    async reload() {
+      const problems: string[] = [];
+      for (const name of await foldersIn(folder)) problems.push(...(await take(name)));
+      // A tenant whose folder is bad or gone is served by the version in force.
+      for (const { tenant } of await engagements.all()) await welcome(tenant);
+      return problems;
+    },
+    async lookForNew() {
+      const served = new Set((await engagements.all()).map(({ tenant }) => tenant));
+      const unserved = (await foldersIn(folder)).filter(name => !served.has(name));
+      for (const name of seen.keys()) if (!unserved.includes(name)) seen.delete(name);
+      for (const name of unserved) {
+        const look = await lookOf(join(folder, name));
+        const before = seen.get(name);
+        const settled = before?.look === look;
+        if (settled && !before.read) await take(name);
+        seen.set(name, { look, read: settled });
+      }
+    },
+  };
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+}
+
+/** Names, sizes and times of what lies in it. */
+async function lookOf(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort();
+  const looks = names.map(async name => {
+    const found = await stat(join(folder, name)).catch(() => null);
+    return `${name} ${found?.size} ${found?.mtimeMs}`;
+  });
+  return (await Promise.all(looks)).join('\n');
+}
+
+/** What a version is stored as: its two documents, as parsed. */
+const sourceOf = ({ matrix, targets }: Engagement): string => JSON.stringify({ matrix, targets });

@@ -13,11 +13,25 @@ const count: Reporter = {
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
     // Journeys talk to real servers; a hang is a failure, a slow machine is not.
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
     reporters: ['default', count],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'embedded', include: ['test/**/*.test.{ts,tsx}'], exclude: ['test/server/**'] },
+      },
+      // Again on a PostgreSQL that somebody else runs, what talks to one.
+      {
+        extends: true,
+        test: {
+          name: 'server',
+          include: ['test/{journeys,server}/**/*.test.ts'],
+          globalSetup: 'test/fixtures/server.ts',
+        },
+      },
+    ],
   },
 });

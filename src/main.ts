@@ -18,7 +18,7 @@ import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
 import { engagementOf } from './matrices/read.ts';
 import { notifierKinds, openNotifier } from './notifiers/kinds.ts';
-import { closeBrokenOff } from './schedule/broken-off.ts';
+import { closeBrokenOff, gatewaysWithOpenSessions } from './schedule/broken-off.ts';
 import { takeCheckpoint } from './schedule/checkpoints.ts';
 import { expireDue } from './schedule/expiry.ts';
 import { startLoop } from './schedule/loop.ts';
@@ -29,6 +29,7 @@ import { openAuthorities } from './store/authorities.ts';
 import { type Clock, committer } from './store/commit.ts';
 import { openDatabase } from './store/database.ts';
 import { openEngagements } from './store/engagements.ts';
+import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
 import { mountPages } from './web/pages.tsx';
@@ -70,6 +71,7 @@ function plainError(error: unknown) {
 
 const CHECKPOINT_MS = 60_000;
 const POLICIES_MS = 3_000;
+const ORPHANS_MS = 15_000;
 /** Below this nothing new is begun: a session could not be recorded to its end. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
 
@@ -167,8 +169,11 @@ async function assemble(
     keyring,
   });
 
-  const gatewayName = 'local';
-  await closeBrokenOff({ database, commit, recordings, gateway: gatewayName, clock, logger });
+  const place = await claimGatewayPlace(database, logger);
+  stops.push(() => place.release());
+  const closeDead = (gateway: string) =>
+    closeBrokenOff({ database, commit, recordings, gateway, clock, logger });
+  await closeDead(place.name);
   const door = await openGatewayDoor({
     database,
     commit,
@@ -189,7 +194,8 @@ async function assemble(
       }),
     clock,
     url,
-    gateway: gatewayName,
+    gateway: place.name,
+    mayAdmit: () => place.held(),
     signInWithin: configuration.signIn.gateway,
     onError: (error, doing) => logger.error({ err: error }, doing),
   });
@@ -257,6 +263,11 @@ async function assemble(
     },
     failed('signing checkpoints'),
   );
+  const orphans = startLoop(
+    ORPHANS_MS,
+    async () => place.eachDead(await gatewaysWithOpenSessions(database), closeDead),
+    failed('closing what a dead gateway left'),
+  );
   const newcomers = startLoop(
     POLICIES_MS,
     () => policies.lookForNew(),
@@ -265,7 +276,7 @@ async function assemble(
   stops.push(async () => {
     cancelled.abort();
     await unlisten();
-    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop(), newcomers.stop()]);
+    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop(), orphans.stop(), newcomers.stop()]);
   });
 
   const http = await listen(

@@ -41,6 +41,8 @@ interface Parts {
   readonly clock: Clock;
   readonly url: URL;
   readonly gateway: string;
+  /** Whether sessions may be filed under that name now. */
+  readonly mayAdmit: () => boolean;
   readonly signInWithin: number;
   readonly onError: (error: unknown, doing: string) => void;
 }
@@ -132,6 +134,8 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     },
 
     async admit(channel) {
+      if (!parts.mayAdmit())
+        return refusal('not-ready', 'This gateway cannot open sessions now; try again in a moment.');
       const person = await personById(channel.person);
       if (!person) return refusal('unknown-person', 'You are not known here any more.');
       if (!(await stillKnown(channel, person))) {

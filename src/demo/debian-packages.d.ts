@@ -5,7 +5,7 @@ export interface Need {
 }
 
 export declare const NEEDS: Readonly<
-  Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep', Need>
+  Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres', Need>
 >;
 
 export declare class PackagesMissing extends Error {

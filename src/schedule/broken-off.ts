@@ -58,6 +58,16 @@ export async function closeBrokenOff(parts: {
   }
 }
 
+/** Where sessions stand open, of dead gateways and live ones. */
+export const gatewaysWithOpenSessions = (database: Database): Promise<string[]> =>
+  database.everywhere(async tx => {
+    const rows = await tx
+      .selectDistinct({ gateway: sessions.gateway })
+      .from(sessions)
+      .where(isNull(sessions.endedAt));
+    return rows.map(row => row.gateway);
+  });
+
 async function hashOf(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);

@@ -27,6 +27,8 @@ export interface Database {
   everywhere<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** A client of its own for LISTEN: drizzle changes how its client reads dates. */
   readonly listener: postgres.Sql;
+  /** A client of one connection, for locks that live as long as it does; whoever asks for it ends it. */
+  connection(onClose: () => void): postgres.Sql;
   /** Whether it answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -80,7 +82,7 @@ export async function openDatabase(
     const { url, migrationUrl } = where.database;
     await bringUpToDate(() => at(migrationUrl, 1), roleOf(url), false);
     return connect(
-      size => at(url, size),
+      (size, onClose) => at(url, size, onClose),
       async () => {},
     );
   }
@@ -89,17 +91,17 @@ export async function openDatabase(
     logger.error({ ...exit }, 'the embedded PostgreSQL ended; nothing can be decided until a restart'),
   );
   try {
-    const address = (user: string, size: number) =>
+    const address = (user: string, size: number, onClose?: () => void) =>
       postgres({
         host: embedded.socketFolder,
         port: embedded.port,
         user,
         database: 'postgres',
-        ...quiet(size),
+        ...quiet(size, onClose),
       });
     await bringUpToDate(() => address(embedded.user, 1), APPLICATION_ROLE, true);
     return await connect(
-      size => address(APPLICATION_ROLE, size),
+      (size, onClose) => address(APPLICATION_ROLE, size, onClose),
       () => embedded.stop(),
     );
   } catch (error) {
@@ -108,20 +110,34 @@ export async function openDatabase(
   }
 }
 
-const quiet = (max: number) => ({ max, onnotice: () => {}, connect_timeout: 10, idle_timeout: 0 });
+const quiet = (max: number, onClose?: () => void) => ({
+  max,
+  onnotice: () => {},
+  connect_timeout: 10,
+  idle_timeout: 0,
+  ...(onClose ? { onclose: onClose } : {}),
+  // The server notices within half a minute that this machine is gone, and what it held is free.
+  connection: { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 4 },
+});
 
 /** As libpq reads it, `?host=/run/postgresql` names the folder of a Unix socket. */
-function at(url: string, size: number): postgres.Sql {
+function at(url: string, size: number, onClose?: () => void): postgres.Sql {
   const address = new URL(url);
   const socket = address.searchParams.get('host');
   // postgres.js would send it on as a setting of the session.
   address.searchParams.delete('host');
-  return postgres(address.href, { ...quiet(size), ...(socket?.startsWith('/') ? { host: socket } : {}) });
+  return postgres(address.href, {
+    ...quiet(size, onClose),
+    ...(socket?.startsWith('/') ? { host: socket } : {}),
+  });
 }
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
-async function connect(open: (size: number) => postgres.Sql, end: () => Promise<void>): Promise<Database> {
+async function connect(
+  open: (size: number, onClose?: () => void) => postgres.Sql,
+  end: () => Promise<void>,
+): Promise<Database> {
   const pool = open(10);
   const listener = open(1);
   const installation = drizzle(pool, { schema: tables });
@@ -135,6 +151,7 @@ async function connect(open: (size: number) => postgres.Sql, end: () => Promise<
     within: (tenants, work) => scoped(sql`${scopeOf(tenants)}`, work),
     everywhere: work => scoped(sql`(select coalesce(string_agg(id, ','), '') from served_tenant)`, work),
     listener,
+    connection: onClose => open(1, onClose),
     ping: async () => {
       await pool`select 1`;
     },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -17,7 +18,7 @@ export async function makeFileOnce(file: string, content: () => string): Promise
   );
   if (there) return false;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}.draft`;
+  const draft = `${file}.${randomUUID()}.draft`;
   try {
     await writeFile(draft, content(), { mode: 0o600, flag: 'wx', flush: true });
     await link(draft, file);

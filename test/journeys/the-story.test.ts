@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raiseStage, type Stage } from '../../src/demo/stage.ts';
 import { playStory } from '../../src/demo/story.ts';
+import { freshDatabase } from '../fixtures/database.ts';
 
 let folder: string;
 let stage: Stage;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sallyport-story-'));
-  stage = await raiseStage({ folder });
+  stage = await raiseStage({ folder, database: await freshDatabase() });
 });
 
 afterAll(async () => {

@@ -1,0 +1,240 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Configuration } from '../../src/configuration.ts';
+import type { CastName } from '../../src/demo/cast.ts';
+import { freePort } from '../../src/demo/listening.ts';
+import { openShell } from '../../src/demo/live-shell.ts';
+import { raiseStage, type Stage } from '../../src/demo/stage.ts';
+import { type Broker, startBroker } from '../../src/main.ts';
+import { migrationNames } from '../../src/store/database.ts';
+import { freshDatabase } from '../fixtures/database.ts';
+import { ask, granted, logOf } from '../fixtures/raised.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
+
+let folder: string;
+let stage: Stage;
+let configuration: Configuration;
+let other: Broker;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sallyport-brokers-'));
+  stage = await raiseStage({
+    folder,
+    database: await freshDatabase(),
+    configure: given => {
+      configuration = given;
+      return given;
+    },
+  });
+  other = await startBroker(beside(configuration));
+  await stage.api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage.db01.hostKeyLine });
+});
+
+afterAll(async () => {
+  await other?.stop();
+  await stage?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A second broker of the same installation: same database, data and address, its own listeners. */
+const beside = (given: Configuration): Configuration => ({
+  ...given,
+  http: { host: '127.0.0.1', port: 0 },
+  ssh: { host: '127.0.0.1', port: 0 },
+});
+
+/** The API of the other broker, with the tokens that the first one gave. */
+async function atOther(name: CastName, method: string, path: string, body?: unknown) {
+  const response = await fetch(`http://127.0.0.1:${other.http.port}/api/v1${path}`, {
+    method,
+    headers: {
+      host: stage.url.host,
+      authorization: `Bearer ${await stage.token(name)}`,
+      'content-type': 'application/json',
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: (await response.json()) as Record<string, never> };
+}
+
+const entries = async (action: string, subject?: string) =>
+  (await logOf(stage)).filter(
+    entry => entry.action === action && (subject === undefined || entry.subject === subject),
+  );
+
+describe('PostgreSQL is one that somebody else runs', () => {
+  it('and neither of its roles may pass by row level security', async () => {
+    const server = inject('server');
+    const admin = postgres(server.admin, { max: 1 });
+    const roles =
+      await admin`select rolname, rolsuper or rolbypassrls as free from pg_roles where rolname like 'sallyport%'`;
+    await admin.end();
+    expect(roles.map(({ rolname, free }) => [rolname, free]).sort()).toEqual([
+      ['sallyport_app', false],
+      ['sallyport_owner', false],
+    ]);
+    expect(new URL(configuration.database!.url).port).toBe(new URL(server.admin).port);
+  });
+});
+
+describe('three brokers that start together on an empty database', () => {
+  it('make one installation of it', async () => {
+    const database = await freshDatabase();
+    const data = join(folder, 'together');
+    const start = () => startBroker({ ...beside(configuration), database, data });
+    const brokers = await Promise.all([start(), start(), start()]);
+    try {
+      const [first] = brokers;
+      const lines = await first!.application.database.within(['acme'], tx =>
+        tx.execute<{ action: string }>('select action from log_entry order by seq'),
+      );
+      expect(lines.map(({ action }) => action).sort()).toEqual(['ca.created', 'log.key', 'matrix.in-force']);
+      const owner = postgres(database!.migrationUrl, { max: 1, onnotice() {} });
+      const [{ applied }] = (await owner`
+        select count(*)::int as applied from drizzle.__drizzle_migrations`) as unknown as [
+        { applied: number },
+      ];
+      await owner.end();
+      expect(applied).toBe(migrationNames().length);
+      const vkeys = await Promise.all(brokers.map(async one => (await one.application.logKey('acme')).vkey));
+      expect(new Set(vkeys).size).toBe(1);
+      expect(new Set(brokers.map(({ ssh }) => ssh.hostKey)).size).toBe(1);
+    } finally {
+      await Promise.all(brokers.map(one => one.stop()));
+    }
+  });
+});
+
+describe('two brokers on one database', () => {
+  it('one is asked, the other answers', async () => {
+    const { id } = await ask(stage);
+    const { json: shown } = await atOther('dana', 'GET', `/requests/${id}`);
+    const answer = await atOther('dana', 'POST', `/requests/${id}/approve`, { digest: shown.digest });
+    expect([answer.status, answer.json.state]).toEqual([200, 'approved']);
+    expect(await entries('request.approved', id)).toHaveLength(1);
+  });
+
+  it('answers given to both at once are one outcome', async () => {
+    await stage.token('ravi');
+    for (let round = 0; round < 5; round++) {
+      const { id } = await ask(stage);
+      const { digest } = (await stage.api('dana', 'GET', `/requests/${id}`)).json;
+      const answers = await Promise.all([
+        stage.api('dana', 'POST', `/requests/${id}/approve`, { digest }),
+        atOther('ravi', 'POST', `/requests/${id}/approve`, { digest }),
+        atOther('dana', 'POST', `/requests/${id}/deny`, { digest, reason: 'no' }),
+        atOther('maya', 'POST', `/requests/${id}/withdraw`),
+      ]);
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409]);
+    }
+  });
+
+  it('each message arrives, and is delivered once', async () => {
+    const asked = await Promise.all(Array.from({ length: 15 }, () => ask(stage)));
+    for (const { id } of asked)
+      await stage.chat.waitFor(one => one.via === 'slack' && one.links.some(({ url }) => url.endsWith(id)));
+    const waiting = async () =>
+      (await entries('message.delivered')).filter(({ data }) => asked.some(({ id }) => id === data.about));
+    await expect
+      .poll(async () => (await waiting()).length, { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(asked.length);
+    const delivered = await waiting();
+    expect(new Set(delivered.map(({ subject }) => subject)).size).toBe(delivered.length);
+    for (const { id } of asked) {
+      const heard = stage.chat
+        .messages()
+        .filter(one => one.via === 'slack' && one.links.some(({ url }) => url.endsWith(id)));
+      expect(heard, id).toHaveLength(1);
+    }
+  });
+
+  it('what expires is written down once', async () => {
+    const grants = await Promise.all(Array.from({ length: 6 }, () => granted(stage, { for: '2s' })));
+    for (const { id } of grants)
+      await expect.poll(() => entries('grant.ended', id), { timeout: 20_000 }).not.toHaveLength(0);
+    for (const { id } of grants) expect(await entries('grant.ended', id)).toHaveLength(1);
+  });
+
+  it('a session at one ends when the other revokes its grant', async () => {
+    const grant = await granted(stage);
+    const shell = await openShell(stage, 'maya');
+    shell.type('echo here-$((1 + 1))\n');
+    await shell.sees(/here-2/);
+    expect((await atOther('dana', 'POST', `/grants/${grant.id}/revoke`)).status).toBe(200);
+    await shell.ended;
+    expect(shell.screen()).toContain('was revoked');
+  });
+
+  it('checkpoints of both are one history', async () => {
+    const { application: mine } = stage.broker;
+    const notes = await Promise.all([mine.checkpoint('acme'), other.application.checkpoint('acme')]);
+    const sizes = notes.map(note => note!.size);
+    if (sizes[0] === sizes[1]) expect(notes[0]!.note).toBe(notes[1]!.note);
+    const { text } = await stage.api('audrey', 'GET', '/audit');
+    const lines = text.trimEnd().split('\n');
+    expect(lines.map(line => JSON.parse(line).seq)).toEqual(lines.map((_, at) => at + 1));
+  });
+
+  it(
+    'a session at one that is killed is closed by the other, as broken off',
+    { timeout: 120_000 },
+    async () => {
+      await granted(stage, { for: '10m' });
+      const third = await serveBeside();
+      try {
+        // Of two settings OpenSSH takes the first.
+        const there = async (name: CastName) => [
+          '-o',
+          `Port=${third.ssh}`,
+          ...(await stage.sshOptions(name)),
+        ];
+        const shell = await openShell({ ...stage, sshOptions: there }, 'maya');
+        shell.type('echo there-$((1 + 1))\n');
+        await shell.sees(/there-2/);
+        third.child.kill('SIGKILL');
+        await shell.ended;
+      } finally {
+        third.child.kill('SIGKILL');
+      }
+      const ended = async () =>
+        (await entries('session.ended')).filter(({ data }) => data.reason === 'broken-off');
+      await expect.poll(ended, { timeout: 60_000 }).toHaveLength(1);
+      const [{ subject, actor }] = (await ended()) as [{ subject: string; actor: string }];
+      const { text } = await stage.api('audrey', 'GET', `/sessions/${subject}/recording`);
+      expect(text).toContain('there-2');
+      expect(actor).toMatch(/^gateway:local-\d$/);
+    },
+  );
+});
+
+/** A broker of the same installation as a process that can be killed. */
+async function serveBeside(): Promise<{ child: ChildProcess; ssh: number }> {
+  const [http, ssh] = [await freePort(), await freePort()];
+  const { database, data, policies, url } = configuration;
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: {
+      PATH: process.env.PATH ?? '',
+      SALLYPORT_URL: url.href,
+      SALLYPORT_HTTP: `127.0.0.1:${http}`,
+      SALLYPORT_SSH: `127.0.0.1:${ssh}`,
+      SALLYPORT_DATA: data,
+      SALLYPORT_POLICIES: policies,
+      DATABASE_URL: database!.url,
+      DATABASE_MIGRATION_URL: database!.migrationUrl,
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const ready = () =>
+    fetch(`http://127.0.0.1:${http}/readyz`).then(
+      answer => answer.status,
+      () => 0,
+    );
+  await expect.poll(ready, { timeout: 40_000 }).toBe(200);
+  return { child, ssh };
+}

@@ -35,6 +35,9 @@ function textsAt(value: unknown, path: Path): [Path, string][] {
   );
 }
 
+/** The chain of entries that belong to no tenant (the contract's log). */
+const RESERVED = 'instance';
+
 /** `folderName`: what the tenant must be called; `null`: anything. */
 export function matrixReferences(source: Source, folderName: string | null): Problem[] {
   const { problems, report } = reporter(source);
@@ -42,6 +45,13 @@ export function matrixReferences(source: Source, folderName: string | null): Pro
   const tenant = get(matrix, 'matrix');
   if (folderName !== null && typeof tenant === 'string' && tenant !== folderName) {
     report(['matrix'], `the matrix is called "${tenant}" and its folder "${folderName}"`, `"${folderName}"`);
+  }
+  if (tenant === RESERVED) {
+    report(
+      ['matrix'],
+      `no tenant can be called "${RESERVED}": that is the log of what belongs to none`,
+      'another name',
+    );
   }
   partiesOf(matrix, report);
   calendarsOf(matrix, report);

@@ -166,6 +166,12 @@ describe('broken files, each class once', () => {
       'matrix.yaml:4:9 the matrix is called "other" and its folder "acme" — expected "acme"',
     ],
     [
+      'the name of the log that belongs to no tenant',
+      M,
+      swap('matrix: acme', 'matrix: instance'),
+      'no tenant can be called "instance"',
+    ],
+    [
       'a name that is none',
       M,
       swap('  backups:\n', '  Backups!:\n'),

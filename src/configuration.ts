@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -21,6 +23,8 @@ export interface Configuration {
   readonly channels: readonly Channel[];
   /** Seconds. */
   readonly signIn: { readonly idle: number; readonly absolute: number; readonly gateway: number };
+  /** Proxies, as addresses or ranges, whose `X-Forwarded-For` is taken; of anybody else's nothing is read. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
 }
 
@@ -109,7 +113,19 @@ const file = z.strictObject({
       gateway: duration.default(12 * 3600),
     })
     .prefault({}),
+  trusted_proxies: z
+    .array(z.string().refine(isAddressRange, 'expected an address, or a range such as 10.0.0.0/8'))
+    .max(100)
+    .default([]),
 });
+
+function isAddressRange(text: string): boolean {
+  const [address, bits, ...rest] = text.split('/') as [string, ...string[]];
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    most > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+  );
+}
 
 /**
  * Reads the environment and `sallyport.yaml`.
@@ -177,6 +193,7 @@ export function readConfiguration(
       ),
     })),
     signIn: settings.sign_in,
+    trustedProxies: settings.trusted_proxies,
     logLevel: levelOf(environment),
   };
 }
@@ -192,6 +209,14 @@ export function readClientConfiguration(environment: Environment = process.env) 
   return {
     url: urlOf(environment, 'SALLYPORT_URL', 'http://localhost:8080'),
     token: text(environment, 'SALLYPORT_TOKEN'),
+    /** What `login` keeps (XDG Base Directory Specification: a relative path there counts as none). */
+    signIns: join(
+      environment.XDG_CONFIG_HOME?.startsWith('/') ? environment.XDG_CONFIG_HOME : join(homedir(), '.config'),
+      'sallyport',
+      'sign-ins.json',
+    ),
+    /** The program that opens an address in a browser; null where there is no screen to open one on. */
+    browser: browserOf(environment),
     policies: resolve(text(environment, 'SALLYPORT_POLICIES') ?? './policies'),
     data: resolve(text(environment, 'SALLYPORT_DATA') ?? './data'),
     /** Where the demo would like to listen. */
@@ -201,6 +226,12 @@ export function readClientConfiguration(environment: Environment = process.env) 
     },
     colour: process.stdout.isTTY === true && !environment.NO_COLOR,
   };
+}
+
+function browserOf(environment: Environment): string | null {
+  if (process.platform === 'darwin') return 'open';
+  const screen = environment.DISPLAY || environment.WAYLAND_DISPLAY;
+  return process.platform !== 'win32' && screen ? 'xdg-open' : null;
 }
 
 const text = (environment: Environment, name: string): string | null => environment[name]?.trim() || null;

@@ -6,6 +6,7 @@ import { serve } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
+import { proxiesOf } from './api/client-address.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
 import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
@@ -14,6 +15,7 @@ import { ConfigurationError } from './configuration.ts';
 import { credentialKinds } from './credentials/kinds.ts';
 import { openKeyring } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
+import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
 import { engagementOf } from './matrices/read.ts';
@@ -168,6 +170,7 @@ async function assemble(
     limits: configuration.signIn,
     keyring,
   });
+  const devices = openDeviceSignIns({ database, engagements, clock });
 
   const place = await claimGatewayPlace(database, logger);
   stops.push(() => place.release());
@@ -230,6 +233,8 @@ async function assemble(
     engagements,
     authorities,
     signIns,
+    devices,
+    proxies: proxiesOf(configuration.trustedProxies),
     clock,
     logger,
     logKey,
@@ -260,6 +265,7 @@ async function assemble(
     async () => {
       for (const { tenant } of await engagements.all()) await application.checkpoint(tenant);
       await signIns.sweep();
+      await devices.sweep();
     },
     failed('signing checkpoints'),
   );

@@ -4,12 +4,14 @@ import type { Engagement } from '../domain/decision.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
 import { Refused } from '../elevation/contract.ts';
+import type { DeviceSignIns } from '../identity/device.ts';
 import type { Credentials, SignIns } from '../identity/sign-in.ts';
 import type { SignedCheckpoint } from '../schedule/checkpoints.ts';
 import type { Authorities } from '../store/authorities.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Database } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
+import type { Proxies } from './client-address.ts';
 
 /** What the edges (API and pages) work with; assembled in `main.ts` alone. */
 export interface Application {
@@ -23,6 +25,9 @@ export interface Application {
   readonly engagements: Engagements;
   readonly authorities: Authorities;
   readonly signIns: SignIns;
+  readonly devices: DeviceSignIns;
+  /** Whose word on where a request came from is taken. */
+  readonly proxies: Proxies;
   readonly clock: Clock;
   readonly logger: Logger;
   logKey(tenant: string): Promise<LogKey>;

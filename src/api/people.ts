@@ -6,13 +6,14 @@ import type { Person } from '../domain/person.ts';
 import { isInSquad } from '../domain/squad.ts';
 import { readPublicKey } from '../domain/ssh-public-key.ts';
 import { Refused } from '../elevation/contract.ts';
+import type { TokenSummary } from '../identity/tokens.ts';
 import { appendEvents } from '../store/log.ts';
 import { sshKeys } from '../store/tables.ts';
 import { type Application, membershipsOf } from './application.ts';
 import { personJson } from './present.ts';
 import type { Api } from './server.ts';
 import { body, json, line, refusals } from './shapes.ts';
-import { signedIn, signedInAtBrowser } from './signed-in.ts';
+import { signedIn } from './signed-in.ts';
 
 const MOST_KEYS = 20;
 
@@ -30,6 +31,10 @@ const whoami = createRoute({
         subject: z.string(),
         email: z.string().nullable(),
         signed_in_at: z.string(),
+        by: z.enum(['session', 'token']),
+        authenticated_at: z.string().openapi({
+          description: 'When the provider saw you prove who you are, for this browser or token',
+        }),
         expires_at: z.string(),
         engagements: z.array(
           z.object({ tenant: z.string(), party: z.string(), squads: z.array(z.string()) }),
@@ -68,6 +73,27 @@ const remove = createRoute({
   responses: { 200: json(z.object({ removed: z.string() }), 'Forgotten'), ...refusals },
 });
 
+const tokenShape = z
+  .object({
+    id: z.string(),
+    label: z.string().openapi({ description: 'What whoever asked for it called it' }),
+    client: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The command line that asked; null: made on a page' }),
+    address: z.string().nullable().openapi({ description: 'Where the command line asked from' }),
+    created_at: z.string(),
+    expires_at: z.string(),
+  })
+  .openapi('Token');
+
+const tokens = createRoute({
+  method: 'get',
+  path: '/tokens',
+  summary: 'Your tokens that still hold, never themselves',
+  responses: { 200: json(z.object({ tokens: z.array(tokenShape) }), 'Tokens'), ...refusals },
+});
+
 const token = createRoute({
   method: 'post',
   path: '/tokens',
@@ -90,7 +116,7 @@ const revoke = createRoute({
 
 export function peopleRoutes(api: Api, app: Application): void {
   api.openapi(whoami, async c => {
-    const { person, expiresAt } = signedIn(c);
+    const { person, expiresAt, by, authenticatedAt } = signedIn(c);
     const engagements = (await membershipsOf(app, person)).map(({ tenant, engagement, member }) => ({
       tenant,
       party: member.party,
@@ -106,6 +132,8 @@ export function peopleRoutes(api: Api, app: Application): void {
         subject,
         email,
         signed_in_at: signedInAt.toISOString(),
+        by,
+        authenticated_at: authenticatedAt.toISOString(),
         expires_at: expiresAt.toISOString(),
         engagements,
       },
@@ -121,8 +149,12 @@ export function peopleRoutes(api: Api, app: Application): void {
     await removeKey(app, signedIn(c).person, fingerprint);
     return c.json({ removed: fingerprint }, 200);
   });
+  api.openapi(tokens, async c => {
+    const held = await app.signIns.tokensOf(signedIn(c).person);
+    return c.json({ tokens: held.map(tokenJson) }, 200);
+  });
   api.openapi(token, async c => {
-    const issued = await app.signIns.issueToken(signedInAtBrowser(c), c.req.valid('json').label);
+    const issued = await app.signIns.issueToken(signedIn(c), c.req.valid('json').label);
     return c.json({ id: issued.id, token: issued.token, expires_at: issued.expiresAt.toISOString() }, 201);
   });
   api.openapi(revoke, async c => {
@@ -133,6 +165,15 @@ export function peopleRoutes(api: Api, app: Application): void {
     return c.json({ revoked: id }, 200);
   });
 }
+
+const tokenJson = ({ id, label, client, address, createdAt, expiresAt }: TokenSummary) => ({
+  id,
+  label,
+  client,
+  address,
+  created_at: createdAt.toISOString(),
+  expires_at: expiresAt.toISOString(),
+});
 
 export interface RegisteredKey {
   readonly fingerprint: string;

@@ -2,21 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { matchedRoutes } from 'hono/route';
 import { Refused } from '../elevation/contract.ts';
 import type { Application, Env } from './application.ts';
 import { auditRoutes } from './audit.ts';
 import { sessionTokens } from './cookies.ts';
 import { decisionRoutes } from './decisions.ts';
+import { deviceRoutes } from './device.ts';
 import { grantRoutes } from './grants.ts';
 import { healthRoutes } from './health.ts';
 import { lockoutRoutes } from './lockout.ts';
 import { peopleRoutes } from './people.ts';
 import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
+import { demand, proofOf } from './proof.ts';
 import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
 import { targetRoutes } from './targets.ts';
 
 export const MAX_BODY = 64 * 1024;
+const API_PATH = '/api/v1';
 
 export type Api = OpenAPIHono<Env>;
 
@@ -58,10 +62,18 @@ export function buildServer(app: Application, pages: Pages): Api {
       },
     }),
   );
+  // Before the two that follow: no browser's page calls these, and no cookie or token of anybody is looked at.
+  deviceRoutes(server, app);
   server.use(sameOrigin(app.url));
   server.use(authenticate(app));
 
   const api = newApi();
+  api.use(async (c, next) => {
+    for (const { method, path } of matchedRoutes(c)) {
+      if (method !== 'ALL') demand(proofOfRoute(method, path), c.get('credentials'), app.clock.now());
+    }
+    await next();
+  });
   for (const mount of [
     requestRoutes,
     decisionRoutes,
@@ -83,7 +95,9 @@ export function buildServer(app: Application, pages: Pages): Api {
     },
   });
   api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
-  server.route('/api/v1', api);
+  // Now, and not when somebody calls it.
+  for (const { method, path } of api.routes) if (method !== 'ALL') proofOfRoute(method, path);
+  server.route(API_PATH, api);
   healthRoutes(server, app);
   pages.mount(server, app);
 
@@ -102,6 +116,16 @@ export function buildServer(app: Application, pages: Pages): Api {
   });
   return server;
 }
+
+/** `/api/v1/requests/:id` as the table and the OpenAPI document write it: `/requests/{id}`. */
+const proofOfRoute = (method: string, path: string) =>
+  proofOf(
+    'api',
+    `${method} ${path.startsWith(`${API_PATH}/`) ? path.slice(API_PATH.length) : path}`.replace(
+      /:(\w+)/g,
+      '{$1}',
+    ),
+  );
 
 /** A router whose validation failures come out as problems that name the fields. */
 function newApi(): Api {

@@ -165,6 +165,7 @@ async function raise(
       },
     ],
     signIn: { idle: 3600, absolute: 12 * 3600, gateway: 12 * 3600 },
+    trustedProxies: [],
     logLevel: 'warn',
   };
   const broker = await startBroker(options.configure?.(configuration) ?? configuration, {

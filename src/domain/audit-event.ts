@@ -17,6 +17,8 @@ export interface AuditData {
   'person.bound': { email: string; issuer: string; subject: string };
   'token.issued': { token: string; expires_at: string };
   'token.revoked': { token: string };
+  'device.confirmed': { client: string; address: string; token: string; expires_at: string };
+  'device.refused': { client: string; address: string };
   'key.added': { fingerprint: string; type: string };
   'key.removed': { fingerprint: string };
   'terminal.signed-in': { address: string };

@@ -1,29 +1,46 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { and, asc, eq, gt, inArray, isNull, lt, sql } from 'drizzle-orm';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
-import { partyOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
 import { type Clock, freshId } from '../store/commit.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { appendEvents } from '../store/log.ts';
-import { bindings, people, signInAttempts, sshSignIns, tokens, webSessions } from '../store/tables.ts';
+import {
+  bindings,
+  deviceSignIns,
+  people,
+  signInAttempts,
+  sshSignIns,
+  tokens,
+  webSessions,
+} from '../store/tables.ts';
 import { type IdentityProvider, SignInFailed, type VerifiedIdentity } from './contract.ts';
+import {
+  hashOf as hash,
+  liveTokens,
+  mintToken,
+  revokeTokens,
+  secretText,
+  TOKEN_SECONDS,
+  type TokenSummary,
+  tenantsOf,
+} from './tokens.ts';
 
 const ATTEMPT_SECONDS = 600;
 /** Anybody can begin a sign-in, so what beginnings may fill is bounded: past this the oldest go first. */
 const MOST_ATTEMPTS = 20_000;
-const TOKEN_SECONDS = 12 * 3600;
 
 /** A browser's session, or a bearer token: who is asking, and when they last proved it. */
 export interface Credentials {
   readonly person: Person;
   readonly by: 'session' | 'token';
+  /** Of the sign-in that this browser or token stems from, not of the person's latest anywhere. */
   readonly authenticatedAt: Date;
   readonly expiresAt: Date;
-  /** The browser's session behind it; ending that ends its tokens. */
-  readonly session: string;
+  /** The browser's session behind it, whose end ends its tokens; null for a token that stands on its own. */
+  readonly session: string | null;
 }
 
 export interface SignIns {
@@ -47,7 +64,11 @@ export interface SignIns {
     credentials: Credentials,
     label: string,
   ): Promise<{ id: string; token: string; expiresAt: Date }>;
+  /** Those that still hold, however they were made. */
+  tokensOf(person: Person): Promise<TokenSummary[]>;
   revokeToken(person: Person, id: string): Promise<boolean>;
+  /** Ends every browser's session and every token of a person, and what a terminal is about to be given. */
+  signOutEverywhere(person: Person): Promise<void>;
   /** Deletes what is past its time. */
   sweep(): Promise<void>;
 }
@@ -55,9 +76,6 @@ export interface SignIns {
 /** The name of an issuer in addresses. */
 export const issuerKey = (issuer: string): string =>
   createHash('sha256').update(issuer).digest('hex').slice(0, 12);
-
-const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
-const secretToken = (): string => randomBytes(32).toString('base64url');
 
 export function openSignIns(parts: {
   database: Database;
@@ -73,11 +91,8 @@ export function openSignIns(parts: {
   const db = database.installation;
   const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
 
-  /** The engagements that somebody is on a side of: their logs tell of the person's sign-ins and tokens. */
-  const tenantsOf = async (person: Pick<Person, 'issuer' | 'claims'>): Promise<string[]> =>
-    (await engagements.all())
-      .filter(({ engagement }) => partyOf(engagement, person))
-      .map(({ tenant }) => tenant);
+  const logsOf = async (person: Pick<Person, 'issuer' | 'claims'>) =>
+    tenantsOf(await engagements.all(), person);
 
   const personByToken = async (id: string) =>
     (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
@@ -90,7 +105,7 @@ export function openSignIns(parts: {
       await makeRoom(database);
       const redirect = new URL(`/signin/${key}/callback`, url);
       const { url: leaveTo, pending } = await provider.begin({ redirect, maxAge });
-      const browser = secretToken();
+      const browser = secretText();
       await db.insert(signInAttempts).values({
         state: hash(pending.state),
         issuer: provider.issuer,
@@ -117,8 +132,8 @@ export function openSignIns(parts: {
       }
       const { nonce, verifier, maxAge } = attempt;
       const identity = await provider.complete(callback, { state, nonce, verifier, maxAge });
-      const token = secretToken();
-      const tenants = await tenantsOf(identity);
+      const token = secretText();
+      const tenants = await logsOf(identity);
       const person = await database.within(tenants, async tx => {
         const { person, events } = await remember(tx, identity, clock.now(), tenants);
         await tx.insert(webSessions).values({
@@ -170,7 +185,7 @@ export function openSignIns(parts: {
         ? {
             person,
             by: 'token',
-            authenticatedAt: person.authenticatedAt,
+            authenticatedAt: row.authenticatedAt,
             expiresAt: row.expiresAt,
             session: row.session,
           }
@@ -198,7 +213,7 @@ export function openSignIns(parts: {
         .where(eq(webSessions.id, hash(token)));
       if (!open) return;
       const { person } = open;
-      const tenants = await tenantsOf(person);
+      const tenants = await logsOf(person);
       await database.within(tenants, async tx => {
         const [row] = await tx
           .delete(webSessions)
@@ -209,63 +224,37 @@ export function openSignIns(parts: {
           .update(tokens)
           .set({ revokedAt: clock.now() })
           .where(and(eq(tokens.session, row.id), isNull(tokens.revokedAt)));
-        const signedOut = (tenant: string): AuditEvent => ({
-          tenant,
-          action: 'person.signed-out',
-          actor: `person:${person.id}`,
-          subject: person.id,
-          data: {},
-        });
-        await appendEvents(tx, tenants.map(signedOut));
+        await appendEvents(tx, tenants.map(signedOut(person)));
       });
     },
 
-    async issueToken({ person, expiresAt: sessionEnd, session }, label) {
-      const token = `sp_${secretToken()}`;
+    async issueToken({ person, expiresAt: sessionEnd, session, authenticatedAt }, label) {
       const id = freshId('tok');
       // Never longer than the sign-in that it stands for.
       const expiresAt = new Date(Math.min(later(TOKEN_SECONDS).getTime(), sessionEnd.getTime()));
-      const tenants = await tenantsOf(person);
-      await database.within(tenants, async tx => {
-        await tx.insert(tokens).values({
-          id,
-          hash: hash(token),
-          person: person.id,
-          session,
-          label,
-          createdAt: clock.now(),
-          expiresAt,
-        });
-        const issued = (tenant: string): AuditEvent => ({
-          tenant,
-          action: 'token.issued',
-          actor: `person:${person.id}`,
-          subject: person.id,
-          data: { token: id, expires_at: expiresAt.toISOString() },
-        });
-        await appendEvents(tx, tenants.map(issued));
-      });
+      const order = { id, person, session, label, client: null, address: null, authenticatedAt, expiresAt };
+      const tenants = await logsOf(person);
+      const token = await database.within(tenants, tx => mintToken(tx, order, tenants, clock.now()));
       return { id, token, expiresAt };
     },
 
+    tokensOf: person => liveTokens(database, person, clock.now()),
+
     async revokeToken(person, id) {
-      const tenants = await tenantsOf(person);
-      return database.within(tenants, async tx => {
-        const [row] = await tx
-          .update(tokens)
-          .set({ revokedAt: clock.now() })
-          .where(and(eq(tokens.id, id), eq(tokens.person, person.id), isNull(tokens.revokedAt)))
-          .returning();
-        if (!row) return false;
-        const revoked = (tenant: string): AuditEvent => ({
-          tenant,
-          action: 'token.revoked',
-          actor: `person:${person.id}`,
-          subject: person.id,
-          data: { token: id },
-        });
-        await appendEvents(tx, tenants.map(revoked));
-        return true;
+      const tenants = await logsOf(person);
+      return database.within(
+        tenants,
+        async tx => (await revokeTokens(tx, person, eq(tokens.id, id), tenants, clock.now())) > 0,
+      );
+    },
+
+    async signOutEverywhere(person) {
+      const tenants = await logsOf(person);
+      await database.within(tenants, async tx => {
+        await tx.delete(deviceSignIns).where(eq(deviceSignIns.person, person.id));
+        await tx.delete(webSessions).where(eq(webSessions.person, person.id));
+        await revokeTokens(tx, person, undefined, tenants, clock.now());
+        await appendEvents(tx, tenants.map(signedOut(person)));
       });
     },
 
@@ -276,6 +265,16 @@ export function openSignIns(parts: {
     },
   };
 }
+
+const signedOut =
+  (person: Person) =>
+  (tenant: string): AuditEvent => ({
+    tenant,
+    action: 'person.signed-out',
+    actor: `person:${person.id}`,
+    subject: person.id,
+    data: {},
+  });
 
 async function makeRoom({ installation: db }: Database): Promise<void> {
   const [row] = await db.select({ open: sql<number>`count(*)::int` }).from(signInAttempts);

@@ -56,6 +56,8 @@ const WRITABLE: Readonly<Record<string, string>> = {
   sign_in_attempt: 'insert, delete',
   web_session: 'insert, update, delete',
   token: 'insert, update',
+  device_sign_in: 'insert, update, delete',
+  wrong_device_code: 'insert, delete',
   ssh_key: 'insert, delete',
   ssh_sign_in: 'insert, update, delete',
   certificate_authority: 'insert',

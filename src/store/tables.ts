@@ -12,6 +12,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { Decision } from '../domain/decision.ts';
+import type { Party } from '../domain/party.ts';
 import type { Display } from '../domain/request.ts';
 import type { Message } from '../notifiers/contract.ts';
 
@@ -110,13 +111,60 @@ export const tokens = pgTable('token', {
   id: text('id').primaryKey(),
   hash: text('hash').notNull().unique(),
   person: text('person').notNull(),
-  /** The browser's session that it was made in; it ends with that. */
-  session: text('session').notNull(),
+  /** The browser's session that it was made in, which it ends with; null: it stands on its own. */
+  session: text('session'),
   label: text('label').notNull(),
+  /** The OAuth client that asked for it, and from where; null: made on a page. */
+  client: text('client'),
+  address: text('address'),
+  /** Of the sign-in that it stems from. */
+  authenticatedAt: moment('authenticated_at').notNull(),
   createdAt: moment('created_at').notNull(),
   expiresAt: moment('expires_at').notNull(),
   revokedAt: moment('revoked_at'),
 });
+
+/** A terminal that waits for its person to type its code in a browser (RFC 8628). One use; of no tenant. */
+export const deviceSignIns = pgTable(
+  'device_sign_in',
+  {
+    /** SHA-256 of the device code, hex. */
+    device: text('device').primaryKey(),
+    /** SHA-256 of the user code, hex. */
+    userCode: text('user_code').notNull().unique(),
+    client: text('client').notNull(),
+    address: text('address').notNull(),
+    /** The address, or its /64: what is counted as one origin. */
+    network: text('network').notNull(),
+    /** What it said of itself. */
+    userAgent: text('user_agent'),
+    label: text('label'),
+    party: text('party').$type<Party>(),
+    /** Seconds between polls; grows when they come faster. */
+    interval: integer('interval_seconds').notNull(),
+    polledAt: moment('polled_at'),
+    createdAt: moment('created_at').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    state: text('state').$type<'waiting' | 'confirmed' | 'refused'>().notNull(),
+    person: text('person'),
+    /** What was shown to the person who confirmed: the token's id and end, and the sign-in behind it. */
+    token: text('token'),
+    tokenUntil: moment('token_until'),
+    authenticatedAt: moment('authenticated_at'),
+  },
+  t => [index('device_sign_in_by_network').on(t.network), index('device_sign_in_by_person').on(t.person)],
+);
+
+/** Wrong codes that people typed for a terminal: how guessing is bounded. */
+export const wrongDeviceCodes = pgTable(
+  'wrong_device_code',
+  {
+    id: text('id').primaryKey(),
+    person: text('person').notNull(),
+    at: moment('at').notNull(),
+  },
+  t => [index('wrong_device_code_by_time').on(t.at)],
+);
 
 export const sshKeys = pgTable('ssh_key', {
   fingerprint: text('fingerprint').primaryKey(),

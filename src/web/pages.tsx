@@ -6,6 +6,7 @@ import { assetOf } from './assets.ts';
 import { logPages } from './auditor/log.tsx';
 import { replayPages } from './auditor/replay.tsx';
 import { sessionPages } from './auditor/sessions.tsx';
+import { devicePages } from './device.tsx';
 import { firstScreen } from './first-screen.tsx';
 import { matrixPage } from './matrix.tsx';
 import { readerOf, rememberReader } from './reader.ts';
@@ -32,6 +33,7 @@ export function mountPages(server: Api, app: Application): void {
   grantForms(routes, app);
   mePages(routes, app);
   terminalSignIn(routes, app);
+  devicePages(server, routes, app);
   requestPages(routes, app);
   lockoutPages(routes, app);
   sessionPages(routes, app);

@@ -5,7 +5,7 @@ import { visible } from '../notifiers/visible-text.ts';
 import { Page, pathOf, respond, SwitchForms } from './layout.tsx';
 import { Explanation, Ids, Sides } from './parts.tsx';
 import { type Reader, recalledReader } from './reader.ts';
-import { safeReturn, signInPath } from './return-to.ts';
+import { safeReturn, signInAgainPath, signInPath } from './return-to.ts';
 
 /** What cannot be found, or not by this reader: the same page, so that it tells nobody which. */
 const NOTHING = /^(not-found|no-such-)/;
@@ -29,7 +29,7 @@ export async function renderProblem(c: Context<Env>, problem: Problem): Promise<
         {NOTHING.test(problem.code) && reader ? (
           <OtherPeople reader={reader} path={path} />
         ) : (
-          <p>{remedy(problem, path)}</p>
+          <p>{remedy(problem, path, reader)}</p>
         )}
         <Ids
           of={[
@@ -68,6 +68,7 @@ function titleOf({ status, code }: Problem): string {
   if (status === 500) return 'Something failed here';
   if (code === 'somebody-else') return 'You are somebody else here now';
   if (status === 409) return 'It is not as it was';
+  if (code === 'fresh-sign-in-needed') return 'Sign in again for this';
   if (status === 403) return 'The answer is no';
   return 'That could not be done';
 }
@@ -86,8 +87,11 @@ function notDone(c: Context<Env>, { code, status }: Problem): string {
   return c.req.method === 'GET' ? 'Nothing was changed.' : 'Nothing happened: all is as it was before.';
 }
 
-function remedy({ code, status }: Problem, path: string) {
+function remedy({ code, status }: Problem, path: string, reader: Reader | null) {
   if (SIGN_IN.has(code)) return <a href={signInPath(path)}>Sign in again</a>;
+  if (code === 'fresh-sign-in-needed' && reader) {
+    return <a href={signInAgainPath(reader.person.issuer, path)}>Sign in again, and come back here</a>;
+  }
   if (status === 409 || code === 'invalid') return <a href={path}>Go back and look again</a>;
   if (status === 500)
     return 'Try again in a moment; if it stays, give the line below to who runs this broker.';

@@ -1,3 +1,5 @@
+import { issuerKey } from '../identity/sign-in.ts';
+
 const HERE = 'http://sallyport.invalid';
 const LONGEST = 1000;
 /** Pages that only lead on; returning to them would go in circles. */
@@ -21,3 +23,7 @@ export const signInPath = (returnTo: string): string => {
   const safe = safeReturn(returnTo);
   return safe === '/' ? '/signin' : `/signin?return_to=${encodeURIComponent(safe)}`;
 };
+
+/** To the provider of somebody who is signed in already, which has to see them prove it once more. */
+export const signInAgainPath = (issuer: string, returnTo: string): string =>
+  `/signin/${issuerKey(issuer)}?${new URLSearchParams({ return_to: safeReturn(returnTo), again: '1' })}`;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { Application, Env } from '../api/application.ts';
+import { demand, type Proof, proofOf } from '../api/proof.ts';
 import type { Api } from '../api/server.ts';
 import { Refused } from '../elevation/contract.ts';
 import { readForm } from './forms.ts';
@@ -14,20 +15,25 @@ export interface SignedInRoutes {
   post(path: string, handler: Handler): void;
 }
 
-/** Routes for people who are signed in; whoever is not goes to sign in first, and comes back. */
+/**
+ * Routes for people who are signed in at this browser; whoever is not goes to sign in first, and comes back. What a
+ * form needs besides stands in `api/proof.ts`.
+ */
 export function signedInRoutes(server: Api, app: Application): SignedInRoutes {
-  const wrapped = (handler: Handler) => async (c: Context<Env>) => {
+  const wrapped = (proof: Proof, handler: Handler) => async (c: Context<Env>) => {
     const reader = await readerOf(app, c);
-    return reader ? handler(c, reader) : c.redirect(signInPath(pageBehind(c)), 303);
+    if (!reader) return c.redirect(signInPath(pageBehind(c)), 303);
+    demand(proof, reader.credentials, reader.now);
+    return handler(c, reader);
   };
   return {
     get: (path, handler) => {
-      server.get(path, wrapped(handler));
+      server.get(path, wrapped('browser', handler));
     },
     post: (path, handler) => {
       server.post(
         path,
-        wrapped(async (c, reader) => {
+        wrapped(proofOf('form', path), async (c, reader) => {
           const { as } = await readForm(c);
           if (as !== undefined && as !== reader.person.id) {
             const message = `This page was shown to somebody else; you are ${reader.person.name} here now.`;

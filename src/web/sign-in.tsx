@@ -12,7 +12,7 @@ import { readerOf, type SignedIn, signedInHere } from './reader.ts';
 import { safeReturn } from './return-to.ts';
 
 /** One way in: a party, and the issuer where its people sign in. */
-interface Way {
+export interface Way {
   readonly key: string;
   readonly party: Party;
   readonly name: string;
@@ -106,7 +106,8 @@ async function signOut(app: Application, c: Context<Env>): Promise<Response> {
   );
 }
 
-async function waysIn(app: Application): Promise<Way[]> {
+/** Everybody's way in, by the matrices in force and the clients of the configuration. */
+export async function waysIn(app: Application): Promise<Way[]> {
   const ways: Way[] = [];
   for (const { tenant, engagement } of await app.engagements.all()) {
     for (const party of PARTIES) {

@@ -18,6 +18,8 @@ const OF_NO_TENANT: Readonly<Record<string, string>> = {
   token: 'as web_session',
   ssh_key: 'a person’s',
   ssh_sign_in: 'made before anybody is known',
+  device_sign_in: 'made before anybody is known',
+  wrong_device_code: 'a person’s guesses, over all their tenants',
 };
 
 /** Acme's own, of which nobody else may read a word: what no request of Lena's says. */

@@ -20,8 +20,11 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Sa
     `signed in at ${data.issuer}${data.groups.length ? `, in ${data.groups.join(', ')}` : ''}`,
   'person.signed-out': () => 'signed out',
   'person.bound': data => `is from now on who ${data.email} means`,
-  'token.issued': () => 'made a token for scripts',
+  'token.issued': () => 'was given a token',
   'token.revoked': () => 'revoked a token',
+  'device.confirmed': (data, { time }) =>
+    `signed in the command line at ${data.address}, until ${time(data.expires_at)}`,
+  'device.refused': data => `refused to sign in the command line at ${data.address}`,
   'key.added': data => `registered an SSH key, ${data.fingerprint}`,
   'key.removed': data => `removed an SSH key, ${data.fingerprint}`,
   'host-key.pinned': data => `pinned the host key of ${data.target}, ${data.fingerprint}`,

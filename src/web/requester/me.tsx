@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Application, Env } from '../../api/application.ts';
 import { addKey, listKeys, type RegisteredKey, removeKey } from '../../api/people.ts';
 import { line } from '../../api/shapes.ts';
-import { signedInAtBrowser } from '../../api/signed-in.ts';
 import { Refused } from '../../elevation/contract.ts';
+import type { TokenSummary } from '../../identity/tokens.ts';
 import { visible } from '../../notifiers/visible-text.ts';
 import { squadsOf } from '../approver/request-view.ts';
 import { check, readForm } from '../forms.ts';
@@ -44,8 +44,20 @@ export function mePages(routes: SignedInRoutes, app: Application): void {
   routes.post('/me/tokens', async (c, reader) => {
     const checked = check(z.object({ label: line(100) }), await readForm(c));
     const label = checked.ok ? checked.value.label : 'made in the browser';
-    const token = await app.signIns.issueToken(signedInAtBrowser(c), label);
+    const token = await app.signIns.issueToken(reader.credentials, label);
     return show(app, c, reader, { token }, 201);
+  });
+
+  routes.post('/me/tokens/revoke', async (c, reader) => {
+    const { id = '' } = await readForm(c);
+    // One that has ended meanwhile is as gone as it should be.
+    await app.signIns.revokeToken(reader.person, id.slice(0, 60));
+    return c.redirect('/me#tokens', 303);
+  });
+
+  routes.post('/me/everywhere', async (c, reader) => {
+    await app.signIns.signOutEverywhere(reader.person);
+    return c.redirect('/signin', 303);
   });
 }
 
@@ -57,17 +69,19 @@ async function show(
   status: 200 | 201 | 422 = 200,
 ): Promise<Response> {
   const keys = await listKeys(app, reader.person);
-  return respond(c, <MePage app={app} reader={reader} keys={keys} said={said} />, status);
+  const tokens = await app.signIns.tokensOf(reader.person);
+  return respond(c, <MePage app={app} reader={reader} keys={keys} tokens={tokens} said={said} />, status);
 }
 
 interface Props {
   readonly app: Pick<Application, 'gateway' | 'url'>;
   readonly reader: Reader;
   readonly keys: readonly RegisteredKey[];
+  readonly tokens: readonly TokenSummary[];
   readonly said: Said;
 }
 
-function MePage({ app, reader, keys, said }: Props) {
+function MePage({ app, reader, keys, tokens, said }: Props) {
   const zone = reader.memberships[0]?.engagement.matrix.timezone ?? 'UTC';
   const { person, credentials, now } = reader;
   return (
@@ -155,33 +169,89 @@ function MePage({ app, reader, keys, said }: Props) {
           <button type="submit">Add this key</button>
         </form>
       </section>
-      <section id="tokens">
-        <h2>A token for scripts</h2>
-        {said.token ? (
-          <Notice kind="live" title="Copy it now: it is shown this once">
-            <Copy text={said.token.token} what="the token" />
-            <p>
-              It is you: <Until at={said.token.expiresAt} now={now} zone={zone} />. Use it as{' '}
-              <code>SALLYPORT_TOKEN</code> or in an <code>Authorization: Bearer</code> header.
-            </p>
-          </Notice>
-        ) : (
-          <p class="muted">
-            It lasts at most 12 hours, and no longer than this sign-in. It is for the command line and the API
-            at <code>{new URL('/api/v1', app.url).href}</code>.
-          </p>
-        )}
-        <form method="post" action="/me/tokens" class="inline">
+      <TokenSection app={app} reader={reader} tokens={tokens} said={said} zone={zone} />
+      <section id="everywhere">
+        <h2>Sign out everywhere</h2>
+        <p class="muted">
+          Ends every browser's session and every token of yours, this one too. SSH keys stay: they open
+          nothing without a sign-in.
+        </p>
+        <form method="post" action="/me/everywhere">
           <As of={reader} />
-          <label>
-            What for
-            <input name="label" required maxlength={100} autocomplete="off" placeholder="my laptop" />
-          </label>
           <button type="submit" class="outline">
-            Make a token
+            Sign out everywhere
           </button>
         </form>
       </section>
     </Page>
+  );
+}
+
+function TokenSection({ app, reader, tokens, said, zone }: Omit<Props, 'keys'> & { zone: string }) {
+  const { now } = reader;
+  return (
+    <section id="tokens">
+      <h2>Tokens</h2>
+      {said.token ? (
+        <Notice kind="live" title="Copy it now: it is shown this once">
+          <Copy text={said.token.token} what="the token" />
+          <p>
+            It is you: <Until at={said.token.expiresAt} now={now} zone={zone} />. Use it as{' '}
+            <code>SALLYPORT_TOKEN</code> or in an <code>Authorization: Bearer</code> header.
+          </p>
+        </Notice>
+      ) : null}
+      {tokens.length === 0 ? (
+        <Empty>
+          None. <code>sallyport login</code> signs your terminal in; one for scripts can be made below.
+        </Empty>
+      ) : (
+        <ul class="cards">
+          {tokens.map(token => (
+            <li class="card">
+              <p>
+                <b>{visible(token.label)}</b>{' '}
+                <span class="muted">
+                  {token.client === null ? 'made on this page' : 'signed in by the command line'}
+                </span>
+              </p>
+              {token.address ? (
+                <p>
+                  Asked for from <code>{token.address}</code>
+                </p>
+              ) : null}
+              <p class="muted">
+                Since <Moment at={token.createdAt} now={now} zone={zone} />
+              </p>
+              <p>
+                <Until at={token.expiresAt} now={now} zone={zone} />
+              </p>
+              <form method="post" action="/me/tokens/revoke">
+                <As of={reader} />
+                <input type="hidden" name="id" value={token.id} />
+                <button type="submit" class="outline small">
+                  Revoke <span class="sr">{`${visible(token.label)}, ${token.id}`}</span>
+                </button>
+              </form>
+            </li>
+          ))}
+        </ul>
+      )}
+      <h3>A token for scripts</h3>
+      <p class="muted">
+        It lasts at most 12 hours, and no longer than this sign-in. It is for the command line and the API at{' '}
+        <code>{new URL('/api/v1', app.url).href}</code>.
+      </p>
+      <form method="post" action="/me/tokens" class="inline">
+        <As of={reader} />
+        <label>
+          What for
+          <input name="label" required maxlength={100} autocomplete="off" placeholder="my laptop" />
+        </label>
+        <button type="submit" class="outline">
+          Make a token
+        </button>
+      </form>
+    </section>
   );
 }

@@ -1,6 +1,5 @@
 import { type Application, membershipsOf } from '../../api/application.ts';
 import { codeHash } from '../../api/gateway-door.ts';
-import { signedInAtBrowser } from '../../api/signed-in.ts';
 import { Refused } from '../../elevation/contract.ts';
 import { visible } from '../../notifiers/visible-text.ts';
 import {
@@ -28,7 +27,6 @@ export function terminalSignIn(routes: SignedInRoutes, app: Application): void {
   });
 
   routes.post('/ssh/:id', async (c, reader) => {
-    signedInAtBrowser(c);
     const id = idOf(c.req.param('id'));
     const { code = '' } = await readForm(c);
     const tenants = (await membershipsOf(app, reader.person)).map(({ tenant }) => tenant);

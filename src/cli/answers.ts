@@ -31,6 +31,8 @@ export interface Whoami {
   readonly email: string | null;
   readonly signed_in_at: string;
   readonly expires_at: string;
+  readonly by: 'session' | 'token';
+  readonly authenticated_at: string;
   readonly engagements: readonly { tenant: string; party: string; squads: readonly string[] }[];
 }
 

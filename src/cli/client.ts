@@ -1,5 +1,6 @@
 import { visible } from '../notifiers/visible-text.ts';
 import { answerIsNo, callIsWrong, Failure, notReached } from './failure.ts';
+import { readSignIn } from './sign-ins.ts';
 import type { ClientConfiguration } from './terminal.ts';
 
 /** The HTTP API as commands call it: every answer is either what was asked for or a Failure with its exit code. */
@@ -23,27 +24,22 @@ export type Query = Readonly<Record<string, string | undefined>>;
 export const TIMEOUT_MS = 15_000;
 
 /**
- * A client of the broker that the environment names.
+ * A client of the broker that the environment names, as who `SALLYPORT_TOKEN` says, else as who signed in with `login`.
  *
  * @throws Failure 2 where there is no usable token, or it would cross a network in the clear
  */
 export function openClient(
-  { url, token }: Pick<ClientConfiguration, 'url' | 'token'>,
+  { url, token: given, signIns }: Pick<ClientConfiguration, 'url' | 'token' | 'signIns'>,
   timeout: number = TIMEOUT_MS,
 ): Client {
-  const page = new URL('/me', url).href;
-  if (token === null) {
-    throw callIsWrong(`not signed in: make a token on ${page} and put it into SALLYPORT_TOKEN`);
-  }
+  const token = given ?? readSignIn(signIns, url)?.token ?? null;
+  if (token === null) throw callIsWrong(`not signed in at ${url.origin}: run sallyport login`);
   // The value itself is a secret: it is not repeated.
   if (!/^[\w-]{20,100}$/.test(token)) {
+    const page = new URL('/me', url).href;
     throw callIsWrong(`SALLYPORT_TOKEN does not look like a token: make one on ${page}`);
   }
-  if (url.protocol !== 'https:' && !isLoopback(url.hostname)) {
-    throw callIsWrong(
-      `the token would cross the network unencrypted to ${url.host}, so it was not sent: set SALLYPORT_URL to an https:// address`,
-    );
-  }
+  encrypted(url);
   const call = async (method: string, path: string, query: Query = {}, body?: unknown) => {
     const address = new URL(`/api/v1${path}`, url);
     for (const [name, value] of Object.entries(query)) {
@@ -63,7 +59,7 @@ export function openClient(
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: watch.signal,
       });
-      if (!response.ok) throw failureOf(response.status, await response.text(), url);
+      if (!response.ok) throw failureOf(response.status, await response.text(), url, given !== null);
       return { response, watch };
     } catch (error) {
       watch.stop();
@@ -109,6 +105,14 @@ export function openClient(
   };
 }
 
+/** Nothing secret crosses a network in the clear. @throws Failure 2 */
+export function encrypted(url: URL): void {
+  if (url.protocol === 'https:' || isLoopback(url.hostname)) return;
+  throw callIsWrong(
+    `the token would cross the network unencrypted to ${url.host}, so it was not sent: set SALLYPORT_URL to an https:// address`,
+  );
+}
+
 /** Names and addresses that do not leave this machine (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -131,7 +135,7 @@ function stopwatch(milliseconds: number) {
 }
 
 /** RFC 9457 problems become their exit code; whatever is no problem did not come from a broker. */
-function failureOf(status: number, text: string, url: URL): Failure {
+function failureOf(status: number, text: string, url: URL, byVariable: boolean): Failure {
   if (status >= 300 && status < 400) return foreign(url, 'it redirects');
   const problem = parsedObject(text);
   const title = typeof problem?.title === 'string' ? visible(problem.title) : null;
@@ -144,15 +148,17 @@ function failureOf(status: number, text: string, url: URL): Failure {
     );
   }
   if (title === null || code === null) return foreign(url, `it answered ${status} without saying why`);
-  const message = `${title} (${code}${nextStep(code, url)})`;
+  const message = `${title} (${code}${nextStep(code, url, byVariable)})`;
   return status === 400 ? callIsWrong(message, problem) : answerIsNo(message, problem);
 }
 
 /** What to do about refusals whose words do not say it. */
-function nextStep(code: string, url: URL): string {
+function nextStep(code: string, url: URL, byVariable: boolean): string {
+  const again = byVariable ? 'unset SALLYPORT_TOKEN and run sallyport login' : 'run sallyport login';
   const steps: Readonly<Record<string, string>> = {
-    'token-refused': `make a new one on ${new URL('/me', url).href}`,
-    'sign-in-needed': `make a token on ${new URL('/me', url).href}`,
+    'token-refused': again,
+    'sign-in-needed': again,
+    ...(byVariable ? { 'fresh-sign-in-needed': 'unset SALLYPORT_TOKEN first' } : {}),
     'activity-needed': 'add --activity',
     'ticket-required': 'add --ticket',
     'tenant-needed': 'add --tenant',
@@ -163,10 +169,10 @@ function nextStep(code: string, url: URL): string {
   return Object.hasOwn(steps, code) ? `: ${steps[code]}` : '';
 }
 
-const foreign = (url: URL, why: string): Failure =>
+export const foreign = (url: URL, why: string): Failure =>
   notReached(`what answers at ${url.origin} is no Sallyport broker, ${why}: check SALLYPORT_URL`);
 
-function unreachable(error: unknown, url: URL, timeout: number): Failure {
+export function unreachable(error: unknown, url: URL, timeout: number): Failure {
   const { name, cause, message } = error as Error & { cause?: { code?: string; message?: string } };
   if (name === 'AbortError' || name === 'TimeoutError') {
     return notReached(

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigurationError } from '../configuration.ts';
 import { parseDuration } from '../domain/duration.ts';
+import { PARTIES } from '../domain/party.ts';
 import { visible } from '../notifiers/visible-text.ts';
 import { Failure } from './failure.ts';
 import { jsonText } from './output.ts';
@@ -76,8 +77,8 @@ export async function buildProgram(argv: readonly string[], terminal: Terminal):
 
 const AFTER_HELP = `
 Exit status: 0 yes or done; 1 the answer is no; 2 the call is wrong; 3 could not
-reach what it needs. SALLYPORT_URL says where the broker is, SALLYPORT_TOKEN who
-you are.`;
+reach what it needs. SALLYPORT_URL says where the broker is; login, or
+SALLYPORT_TOKEN, who you are.`;
 
 /** `sallyport`, `sallyport --help`, `sallyport help` list every command; `sallyport matrix …` needs that one. */
 const wantsMatrix = ([first]: readonly string[]): boolean =>
@@ -137,9 +138,18 @@ function addServing(program: Command, terminal: Terminal): void {
 }
 
 function addPeople(program: Command, terminal: Terminal): void {
-  const signIn = async () => (await import('./login.ts')).signIn(terminal);
-  program.command('login').description('sign in (for now: a token from the page /me)').action(signIn);
-  program.command('logout').description('sign out').action(signIn);
+  program
+    .command('login')
+    .description('sign this terminal in, with a code that you type in your browser')
+    .addOption(new Option('--party <party>', 'whose sign-in to offer first').choices(PARTIES))
+    .option('--no-browser', 'only print the address, do not open it')
+    .addOption(json())
+    .addHelpText('after', LOGIN_HELP)
+    .action(async options => (await import('./login.ts')).login(terminal, options));
+  program
+    .command('logout')
+    .description('revoke the token of this terminal and forget it')
+    .action(async () => (await import('./logout.ts')).logout(terminal));
   program
     .command('whoami')
     .description('who you are here, and in which squads')
@@ -163,6 +173,12 @@ function addPeople(program: Command, terminal: Terminal): void {
     .argument('<fingerprint>', 'SHA256:… as the list prints it')
     .action(async fingerprint => (await import('./keys.ts')).removeKey(terminal, fingerprint));
 }
+
+const LOGIN_HELP = `
+The token lasts at most 12 hours and is kept for SALLYPORT_URL, readable by you
+alone, in sallyport/sign-ins.json under XDG_CONFIG_HOME or ~/.config.
+SALLYPORT_TOKEN comes first where it is set. What needs a fresh sign-in (a new
+SSH key, a host key, lifting a lockout) wants a login of the last ten minutes.`;
 
 const STATES = ['refused', 'waiting', 'approved', 'denied', 'withdrawn', 'expired'];
 

@@ -19,12 +19,13 @@ export interface Terminal {
   /** The sealing key of this installation and where its file would be. */
   sealing(): { readonly key: string | null; readonly file: string };
   now(): Date;
-  pause(milliseconds: number): Promise<void>;
+  /** Rejects once `signal` is aborted. */
+  pause(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
 export type ClientConfiguration = Pick<
   ReturnType<typeof readClientConfiguration>,
-  'url' | 'token' | 'colour'
+  'url' | 'token' | 'colour' | 'signIns' | 'browser'
 >;
 
 /** The terminal that this process runs in. */
@@ -39,7 +40,7 @@ export function processTerminal(): Terminal {
     client: () => readClientConfiguration(),
     sealing: () => readSealing(),
     now: () => new Date(),
-    pause: milliseconds => sleep(milliseconds),
+    pause: (milliseconds, signal) => sleep(milliseconds, undefined, signal ? { signal } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Whoami } from './answers.ts';
 import { openClient } from './client.ts';
-import { facts, jsonText, list, plain, until } from './output.ts';
+import { facts, jsonText, list, plain, since, until } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `sallyport whoami` */
@@ -18,6 +18,7 @@ export async function whoami(terminal: Terminal, options: { json?: boolean }): P
           [tenant, `${party}: ${list(squads) === '–' ? 'in no squad' : list(squads)}`] as const,
       ),
       ['signed in', `${until(you.expires_at, terminal.now())}, at ${you.issuer}`],
+      ['seen there', since(you.authenticated_at, terminal.now())],
       ['id', you.id],
     ]),
   );

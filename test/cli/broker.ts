@@ -82,6 +82,10 @@ export interface Around {
   readonly screen?: boolean;
   readonly colour?: boolean;
   readonly data?: string;
+  /** The file that `login` keeps. */
+  readonly signIns?: string;
+  /** Passes the time of what waits. */
+  readonly pause?: (milliseconds: number) => Promise<void>;
 }
 
 /** Runs `sallyport …` in this process. */
@@ -99,13 +103,15 @@ export async function sallyport(argv: readonly string[], around: Around = {}) {
       url: around.url ?? new URL('http://127.0.0.1:1'),
       token: around.token === undefined ? TOKEN : around.token,
       colour: around.colour ?? false,
+      signIns: around.signIns ?? '/nowhere/sallyport/sign-ins.json',
+      browser: null,
     }),
     sealing: () => ({
       key: around.data === undefined ? 'a'.repeat(64) : null,
       file: `${around.data ?? '/nowhere'}/keys/sealing.key`,
     }),
     now: () => NOW,
-    pause: async () => {},
+    pause: around.pause ?? (async () => {}),
   };
   const code = await run(argv, terminal);
   return { code, out: output.text(), err: errors.text() };

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openClient } from '../../src/cli/client.ts';
 import { type Answer, broker, problem, request, sallyport, TOKEN } from './broker.ts';
 
+const NOWHERE = '/nowhere/sallyport/sign-ins.json';
+
 const running: { close(): Promise<unknown> }[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map(one => one.close()));
@@ -36,12 +38,10 @@ describe('the exit code says what to do next', () => {
     }
   });
 
-  it('no token is a wrong call, and the page that gives one is named', async () => {
+  it('no token is a wrong call, and the command that gets one is named', async () => {
     const { code, err } = await sallyport(['requests'], { token: null });
     expect(code).toBe(2);
-    expect(err).toBe(
-      'sallyport: not signed in: make a token on http://127.0.0.1:1/me and put it into SALLYPORT_TOKEN\n',
-    );
+    expect(err).toBe('sallyport: not signed in at http://127.0.0.1:1: run sallyport login\n');
   });
 
   it('nobody listening is not reached', async () => {
@@ -55,7 +55,10 @@ describe('the exit code says what to do next', () => {
     const silent = createServer(() => {});
     await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as { port: number };
-    const client = openClient({ url: new URL(`http://127.0.0.1:${port}`), token: TOKEN }, 100);
+    const client = openClient(
+      { url: new URL(`http://127.0.0.1:${port}`), token: TOKEN, signIns: NOWHERE },
+      100,
+    );
     await expect(client.get('/requests')).rejects.toMatchObject({
       exit: 3,
       message: /did not answer within 0\.1 s/,
@@ -95,7 +98,7 @@ describe('the token', () => {
   it.each(['https://broker.example', 'http://localhost:8080', 'http://127.3.2.1', 'http://[::1]:8080'])(
     'may go to %s',
     url => {
-      expect(() => openClient({ url: new URL(url), token: TOKEN })).not.toThrow();
+      expect(() => openClient({ url: new URL(url), token: TOKEN, signIns: NOWHERE })).not.toThrow();
     },
   );
 
@@ -114,7 +117,7 @@ describe('the token', () => {
     expect(malformed.err).not.toContain('secret');
     const refused = await answering(problem(401, 'token-refused', 'This token is not, or no longer, valid.'));
     expect(refused.out + refused.err).not.toContain(TOKEN);
-    expect(refused.err).toMatch(/make a new one on/);
+    expect(refused.err).toMatch(/unset SALLYPORT_TOKEN and run sallyport login/);
   });
 });
 

@@ -26,7 +26,8 @@ describe('a wrong call ends with 2 and one line', () => {
     ['an argument too many', ['whoami', 'me']],
     ['a fingerprint that is none', ['keys', 'remove', 'abc']],
     ['a shell that is unknown', ['completion', 'tcsh']],
-    ['login', ['login']],
+    ['a party that is none', ['login', '--party', 'both']],
+    ['logout with a token that login did not get', ['logout']],
     ['a file that is not there', ['audit', 'verify', '/nowhere/log.ndjson']],
   ])('%s', async (_, argv) => {
     const { code, out, err } = await sallyport(argv);

@@ -5,7 +5,7 @@ import type { Whoami } from './answers.ts';
 import { openClient, TIMEOUT_MS } from './client.ts';
 import { answerIsNo, type Failure, notReached } from './failure.ts';
 import { callOAuth, type OAuthAnswer } from './oauth.ts';
-import { jsonText, plain, until } from './output.ts';
+import { jsonText, plain, until, wrapped } from './output.ts';
 import { keepSignIn, readSignIn } from './sign-ins.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -36,18 +36,12 @@ interface Started {
 export async function login(terminal: Terminal, options: LoginOptions): Promise<void> {
   const { url, token: given, signIns, browser } = terminal.client();
   const before = readSignIn(signIns, url);
-  const started = await start(terminal, url, options.party);
-  terminal.errors.write(
-    [
-      plain`Open ${started.page.href}`,
-      plain`and type this code:  ${started.userCode}`,
-      '',
-      plain`It waits ${until(new Date(started.endsAt).toISOString(), terminal.now())}. Give the code to nobody: whoever types it signs this terminal in.`,
-      '',
-    ].join('\n'),
-  );
-  if (options.browser && terminal.interactive && browser) openBrowser(browser, started.page);
-  const token = await interruptible(signal => wait(terminal, url, started, signal));
+  const token = await interruptible(async signal => {
+    const started = await start(terminal, url, options.party, signal);
+    show(terminal, started);
+    if (options.browser && terminal.interactive && browser) openBrowser(browser, started.page);
+    return wait(terminal, url, started, signal);
+  });
   keepSignIn(signIns, url, { token });
   // The one before would live on, known to nobody.
   if (before) await callOAuth(url, 'revoke', { token: before.token }, TIMEOUT_MS).catch(() => {});
@@ -62,12 +56,31 @@ export async function login(terminal: Terminal, options: LoginOptions): Promise<
   }
 }
 
-async function start(terminal: Terminal, url: URL, party: string | undefined): Promise<Started> {
+function show(terminal: Terminal, { page, userCode, endsAt }: Started): void {
+  const waits = until(new Date(endsAt).toISOString(), terminal.now());
+  terminal.errors.write(
+    [
+      plain`Open ${page.href}`,
+      plain`and type this code:  ${userCode}`,
+      '',
+      wrapped(`It waits: ${waits}. Give the code to nobody: whoever types it signs this terminal in.`, 0),
+      '',
+    ].join('\n'),
+  );
+}
+
+async function start(
+  terminal: Terminal,
+  url: URL,
+  party: string | undefined,
+  signal: AbortSignal,
+): Promise<Started> {
   const { status, body } = await callOAuth(
     url,
     'device_authorization',
     { label: ownLabel(), ...(party === undefined ? {} : { party }) },
     TIMEOUT_MS,
+    signal,
   );
   if (status !== 200) throw refusalOf(body, url);
   const { device_code, user_code, verification_uri, expires_in, interval = 5 } = body;

@@ -84,6 +84,8 @@ export interface Around {
   readonly data?: string;
   /** The file that `login` keeps. */
   readonly signIns?: string;
+  /** Sees what is printed as it is printed. */
+  readonly onErrors?: (text: string) => void;
   /** Passes the time of what waits. */
   readonly pause?: (milliseconds: number) => Promise<void>;
 }
@@ -113,6 +115,7 @@ export async function sallyport(argv: readonly string[], around: Around = {}) {
     now: () => NOW,
     pause: around.pause ?? (async () => {}),
   };
+  if (around.onErrors) errors.stream.on('data', part => around.onErrors?.(String(part)));
   const code = await run(argv, terminal);
   return { code, out: output.text(), err: errors.text() };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
@@ -24,7 +24,7 @@ export interface Configuration {
   /** Seconds. */
   readonly signIn: { readonly idle: number; readonly absolute: number; readonly gateway: number };
   /** Proxies, as addresses or ranges, whose `X-Forwarded-For` is taken; of anybody else's nothing is read. */
-  readonly trustedProxies: readonly string[];
+  readonly trustedProxies: BlockList;
   readonly logLevel: string;
 }
 
@@ -79,6 +79,23 @@ const duration = z.string().transform((text, context) => {
   return seconds;
 });
 
+/** Addresses and networks such as `10.0.0.7`, `10.0.0.0/8` and `fd00::/8`, as one list. */
+const networks = z.array(z.string()).transform((texts, context) => {
+  const list = new BlockList();
+  for (const text of texts) {
+    const [address = '', prefix, ...rest] = text.split('/');
+    const version = isIP(address);
+    const most = version === 4 ? 32 : 128;
+    const length = prefix === undefined ? most : /^\d{1,3}$/.test(prefix) ? Number(prefix) : most + 1;
+    if (version === 0 || rest.length > 0 || length > most) {
+      context.addIssue({ code: 'custom', message: 'expected addresses or networks such as 10.0.0.0/8' });
+      return z.NEVER;
+    }
+    list.addSubnet(address, length, version === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+});
+
 const file = z.strictObject({
   instance: z
     .string()
@@ -113,19 +130,8 @@ const file = z.strictObject({
       gateway: duration.default(12 * 3600),
     })
     .prefault({}),
-  trusted_proxies: z
-    .array(z.string().refine(isAddressRange, 'expected an address, or a range such as 10.0.0.0/8'))
-    .max(100)
-    .default([]),
+  trusted_proxies: networks.prefault([]),
 });
-
-function isAddressRange(text: string): boolean {
-  const [address, bits, ...rest] = text.split('/') as [string, ...string[]];
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return (
-    most > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
-  );
-}
 
 /**
  * Reads the environment and `sallyport.yaml`.

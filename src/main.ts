@@ -6,7 +6,6 @@ import { serve } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
-import { proxiesOf } from './api/client-address.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
 import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
@@ -234,7 +233,7 @@ async function assemble(
     authorities,
     signIns,
     devices,
-    proxies: proxiesOf(configuration.trustedProxies),
+    proxies: configuration.trustedProxies,
     clock,
     logger,
     logKey,

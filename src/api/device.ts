@@ -1,10 +1,9 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
-import { networkOf } from '../domain/network.ts';
 import { PARTIES } from '../domain/party.ts';
 import type { Application, Env } from './application.ts';
-import { clientAddress } from './client-address.ts';
+import { callerOf, networkOf } from './client-address.ts';
 import type { Api } from './server.ts';
 import { line } from './shapes.ts';
 
@@ -99,7 +98,7 @@ export function deviceRoutes(server: Api, app: Application): void {
     });
 
   post(PATHS.device, forms.device, async (c, { client_id, label = null, party = null }) => {
-    const address = clientAddress(c, app.proxies);
+    const address = callerOf(c, app.proxies);
     const started = await app.devices.start({
       client: client_id,
       address,

@@ -1,6 +1,7 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { BlockList } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -165,7 +166,7 @@ async function raise(
       },
     ],
     signIn: { idle: 3600, absolute: 12 * 3600, gateway: 12 * 3600 },
-    trustedProxies: [],
+    trustedProxies: new BlockList(),
     logLevel: 'warn',
   };
   const broker = await startBroker(options.configure?.(configuration) ?? configuration, {

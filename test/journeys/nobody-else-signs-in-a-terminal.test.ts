@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { clientAddress, proxiesOf } from '../../src/api/client-address.ts';
 import { classifiedRoutes, proofOf } from '../../src/api/proof.ts';
 import { Visitor } from '../../src/demo/visitor.ts';
 import { MOST_WAITING, MOST_WRONG, openDeviceSignIns } from '../../src/identity/device.ts';
@@ -507,32 +506,6 @@ describe('what each route demands', () => {
       expect([told.status, told.text]).toEqual([403, expect.stringContaining('Sign in again for this')]);
       expect(maya.link(/sign in again/i).url.search).toBe('?return_to=%2Fme&again=1');
     });
-  });
-});
-
-describe('where a request came from', () => {
-  const proxies = proxiesOf(['10.0.0.0/8', '::1', '2001:db8::/32']);
-  const seen = (remote: string, forwarded?: string) =>
-    clientAddress(
-      {
-        env: { incoming: { socket: { remoteAddress: remote } } },
-        req: { header: () => forwarded },
-      } as unknown as Parameters<typeof clientAddress>[0],
-      proxies,
-    );
-
-  it.each<[string, string, string | undefined, string]>([
-    ['straight', '203.0.113.7', undefined, '203.0.113.7'],
-    ['straight, mapped into IPv6', '::ffff:203.0.113.7', undefined, '203.0.113.7'],
-    ['a stranger who says otherwise', '203.0.113.7', '192.0.2.1', '203.0.113.7'],
-    ['by a proxy', '10.0.0.1', '203.0.113.7', '203.0.113.7'],
-    ['by two proxies', '::1', '203.0.113.7, 10.1.2.3', '203.0.113.7'],
-    ['by a proxy, with a forged hop before', '10.0.0.1', '192.0.2.1, 203.0.113.7', '203.0.113.7'],
-    ['by a proxy that says nothing', '10.0.0.1', undefined, '10.0.0.1'],
-    ['by a proxy that says nonsense', '10.0.0.1', '203.0.113.7, unknown', '10.0.0.1'],
-    ['by a proxy over IPv6', '2001:db8::1', '[2001:db9::7]', '2001:db9::7'],
-  ])('%s', (_, remote, forwarded, address) => {
-    expect(seen(remote, forwarded)).toBe(address);
   });
 });
 

@@ -65,6 +65,9 @@ export async function broker(routes: Record<string, Route>) {
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let text = '';
   for await (const part of request) text += part;
+  if (request.headers['content-type'] === 'application/x-www-form-urlencoded') {
+    return Object.fromEntries(new URLSearchParams(text));
+  }
   return text === '' ? null : JSON.parse(text);
 }
 

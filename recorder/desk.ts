@@ -13,6 +13,7 @@ export interface LiveSession {
   readonly session: string;
   readonly tenant: string;
   readonly person: string;
+  readonly protocol: RequestedChannel['protocol'];
   readonly target: string;
   readonly login: string;
   readonly kind: RequestedChannel['kind'];
@@ -57,6 +58,7 @@ export class SessionDesk implements Desk {
       session: admission!.session,
       tenant: admission!.tenant,
       person: admission!.person,
+      protocol: request.protocol,
       target: admission!.target,
       login: admission!.login,
       kind: request.kind,
@@ -68,6 +70,8 @@ export class SessionDesk implements Desk {
 
   /** Lets sessions run for `drainMs`, ends the rest, and waits at most `reportMs` until their ends are reported. */
   async close(drainMs: number, reportMs: number): Promise<void> {
+    if (drainMs > 0)
+      for (const session of this.#live.values()) session.tell(messages.gatewayStopsIn(drainMs));
     await this.#allDone(drainMs);
     this.#stopping = true;
     for (const session of this.#live.values())
@@ -90,6 +94,9 @@ export class SessionDesk implements Desk {
   #admitted(session: Session): void {
     const id = session.admission!.session;
     this.#live.set(id, session);
+    const { tenant, target } = session.admission!;
+    const { protocol, kind } = session.request;
+    this.logger.info({ session: id, tenant, target, protocol, kind }, 'session began');
     void session.ended.then(() => this.#live.delete(id));
     const early = this.#early.get(id);
     if (early) void session.terminate('terminated', early.termination.message);

@@ -37,6 +37,11 @@ export const RECORDING_BROKE = [
 ];
 
 export const GATEWAY_STOPS = 'the gateway is stopping; this session is closed.';
+
+export function gatewayStopsIn(ms: number): string {
+  return `the gateway is stopping: this session is closed in ${Math.ceil(ms / 1000)} s; what you finish now is recorded.`;
+}
+
 export const TARGET_LOST = 'the connection to the target was lost.';
 
 export function grantEnded(where: string, deadline: number): string {

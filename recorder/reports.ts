@@ -14,6 +14,7 @@ const LONGEST_PAUSE_MS = 5_000;
 
 interface Report {
   readonly name: 'segment' | 'incident' | 'ending';
+  readonly session: string;
   readonly since: number;
   readonly send: () => Promise<void>;
 }
@@ -38,15 +39,15 @@ export class Reports {
   }
 
   segment(segment: Segment): void {
-    this.#add('segment', () => this.#controlPlane.recordSegment(segment));
+    this.#add('segment', segment.session, () => this.#controlPlane.recordSegment(segment));
   }
 
   incident(incident: Incident): void {
-    this.#add('incident', () => this.#controlPlane.reportIncident(incident));
+    this.#add('incident', incident.session, () => this.#controlPlane.reportIncident(incident));
   }
 
   ending(ending: SessionEnding): void {
-    this.#add('ending', () => this.#controlPlane.endSession(ending));
+    this.#add('ending', ending.session, () => this.#controlPlane.endSession(ending));
   }
 
   /** How long the oldest segment has waited to be taken, in ms; whoever sees this grow must stop the session. */
@@ -69,9 +70,9 @@ export class Reports {
     this.#wake?.();
   }
 
-  #add(name: Report['name'], send: Report['send']): void {
+  #add(name: Report['name'], session: string, send: Report['send']): void {
     if (this.#abandoned) return;
-    this.#queue.push({ name, send, since: this.#clock.monotonic() });
+    this.#queue.push({ name, session, send, since: this.#clock.monotonic() });
     this.#sending ??= this.#run();
   }
 
@@ -85,7 +86,7 @@ export class Reports {
         pause = FIRST_PAUSE_MS;
       } catch (error) {
         this.#logger.warn(
-          { err: error, report: report.name, again_in_ms: pause },
+          { err: error, session: report.session, report: report.name, again_in_ms: pause },
           'the control plane took no report',
         );
         await this.#sleep(pause);

@@ -113,6 +113,11 @@ export class Session {
     return this.#end({ reason, lines: [message], marker: `cut: ${message}`, exit: REFUSED });
   }
 
+  /** Shows a line of ours in the terminal; the session goes on. */
+  tell(line: string): void {
+    if (this.#person.terminal !== null && this.#ending === null) void this.#notice(line);
+  }
+
   /** Gives up telling the control plane what it does not take. */
   abandonReports(): void {
     this.#reports.abandon();

@@ -26,6 +26,10 @@ export interface Configuration {
   /** Proxies, as addresses or ranges, whose `X-Forwarded-For` is taken; of anybody else's nothing is read. */
   readonly trustedProxies: BlockList;
   readonly logLevel: string;
+  /** Seconds that sessions may run on once the broker is told to stop. */
+  readonly drain: number;
+  /** Who may read `/metrics`; null: nobody. */
+  readonly metricsToken: string | null;
 }
 
 export interface Listener {
@@ -131,7 +135,12 @@ const file = z.strictObject({
     })
     .prefault({}),
   trusted_proxies: networks.prefault([]),
+  drain: duration.default(10),
+  metrics: z.strictObject({ token: secret }).optional(),
 });
+
+/** As many characters as 128 random bits need in hex: a token is made, not thought of. */
+const LEAST_TOKEN = 32;
 
 /**
  * Reads the environment and `sallyport.yaml`.
@@ -201,7 +210,17 @@ export function readConfiguration(
     signIn: settings.sign_in,
     trustedProxies: settings.trusted_proxies,
     logLevel: levelOf(environment),
+    drain: settings.drain,
+    metricsToken: settings.metrics ? tokenOf(open(settings.metrics.token, 'metrics.token')) : null,
   };
+}
+
+function tokenOf(value: string): string {
+  // The value itself is a secret: it is not repeated.
+  if (!/^[\x21-\x7e]*$/.test(value) || value.length < LEAST_TOKEN) {
+    throw new ConfigurationError(`metrics.token: expected at least ${LEAST_TOKEN} characters without spaces`);
+  }
+  return value;
 }
 
 /** Where the sealing key is: what must be known before sealed settings can be read. */

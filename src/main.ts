@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, readdir, readFile, statfs } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
@@ -33,6 +34,14 @@ import { openEngagements } from './store/engagements.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
+import { probeLog, readVitals } from './store/vitals.ts';
+import { askedOnce, inTime } from './vitals/in-time.ts';
+import { Instruments } from './vitals/instruments.ts';
+import { openNumbers } from './vitals/numbers.ts';
+import { openOperatorLog } from './vitals/operator-log.ts';
+import { openReadiness } from './vitals/readiness.ts';
+import { recordable } from './vitals/recordings-folder.ts';
+import { watchedCommit, watchedDoor } from './vitals/watched.ts';
 import { mountPages } from './web/pages.tsx';
 import { renderProblem } from './web/problem.tsx';
 
@@ -56,25 +65,17 @@ export interface Adjustments {
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
 }
 
-/** An error for the broker's own log: what and where, without the values that a database error repeats. */
-function plainError(error: unknown) {
-  if (!(error instanceof Error)) return { message: typeof error };
-  const { name, stack, cause } = error;
-  const code = (error as { code?: unknown }).code ?? (cause as { code?: unknown } | undefined)?.code;
-  const ofDatabase = name === 'PostgresError' || cause !== undefined;
-  return {
-    name,
-    code,
-    message: ofDatabase ? 'a statement failed' : error.message,
-    stack: stack?.split('\n').filter(line => /^\s+at /.test(line)),
-  };
-}
-
 const CHECKPOINT_MS = 60_000;
 const POLICIES_MS = 3_000;
 const ORPHANS_MS = 15_000;
-/** Below this nothing new is begun: a session could not be recorded to its end. */
-const MIN_FREE_BYTES = 16 * 1024 * 1024;
+/** An entry that waits longer for a checkpoint says that none can be signed. */
+const OVERDUE_SECONDS = 600;
+/** How long requests in hand may take once nothing new is accepted. */
+const REQUEST_MS = 5_000;
+/** What the last try of the outbox may take. */
+const LAST_TRY_MS = 5_000;
+/** A part that hangs is left behind, after the time that sessions may run on. */
+const PART_MS = 20_000;
 
 /**
  * Assembles and starts everything. The only place that knows all parts.
@@ -82,17 +83,14 @@ const MIN_FREE_BYTES = 16 * 1024 * 1024;
  * @throws ConfigurationError, DataInUse, EmbeddedPostgresError; nothing is left running then
  */
 export async function startBroker(configuration: Configuration, adjust: Adjustments = {}): Promise<Broker> {
-  const logger =
-    adjust.logger ??
-    pino(
-      { level: configuration.logLevel, base: null, serializers: { err: plainError } },
-      pino.destination(2),
-    );
+  const logger = adjust.logger ?? openOperatorLog(configuration.logLevel);
   const clock: Clock = adjust.clock ?? { now: () => new Date() };
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) {
-      await end().catch(error => logger.error({ err: error }, 'a part did not stop cleanly'));
+      await inTime(configuration.drain * 1000 + PART_MS, end()).catch(error =>
+        logger.error({ err: error }, 'a part did not stop cleanly'),
+      );
     }
   };
   try {
@@ -134,7 +132,30 @@ async function assemble(
     const { matrix, targets } = JSON.parse(source) as Pick<Engagement, 'matrix' | 'targets'>;
     return engagementOf(matrix, targets);
   });
-  const commit = committer(database, { clock, engagements, route: routeAmong(configuration.channels), url });
+  const instruments = new Instruments();
+  const commit = watchedCommit(
+    committer(database, { clock, engagements, route: routeAmong(configuration.channels), url }),
+    instruments,
+  );
+  const vitals = askedOnce(() => readVitals(database, clock.now()));
+  const readiness = openReadiness(
+    [
+      { of: 'the database', ask: () => database.ping().then(() => null) },
+      { of: 'the log', ask: () => probeLog(database).then(() => null) },
+      { of: 'the recordings folder', ask: () => recordable(recordings) },
+      {
+        of: 'the log',
+        ask: async () =>
+          (await vitals()).tenants.some(({ uncovered }) => uncovered > OVERDUE_SECONDS)
+            ? 'a checkpoint is overdue'
+            : null,
+      },
+    ],
+    ailments =>
+      ailments.length > 0
+        ? logger.warn({ ailments }, 'not ready: new sessions would fail')
+        : logger.info({}, 'ready again'),
+  );
   const authorities = openAuthorities(
     database,
     keyring,
@@ -216,11 +237,21 @@ async function assemble(
       logger,
       ...(adjust.generateSessionKey ? { generateSessionKey: adjust.generateSessionKey } : {}),
     },
-    door,
+    watchedDoor(door, instruments, () => readiness.leaving),
   ).catch(error => {
     throw placeTaken(error, 'SALLYPORT_SSH', configuration.ssh);
   });
   stops.push(() => gateway.close());
+
+  const numbers = openNumbers({
+    instruments,
+    vitals,
+    ready: async () => (await readiness.ailments()).length === 0,
+    live: () => gateway.sessions().map(({ protocol }) => protocol),
+    protocols: Object.keys(credentialKinds),
+    channels: configuration.channels.map(({ name }) => name),
+  });
+  stops.push(async () => numbers.stop());
 
   const application: Application = {
     instance,
@@ -238,35 +269,23 @@ async function assemble(
     logger,
     logKey,
     checkpoint: async tenant => takeCheckpoint(database, await logKey(tenant), { tenant }, clock),
-    ailments: () => ailmentsOf({ ping: () => database.ping(), recordings }),
+    readiness,
+    numbers,
+    instruments,
+    metricsToken: configuration.metricsToken,
   };
 
   const cancelled = new AbortController();
   const failed = (doing: string) => (error: unknown) => logger.error({ err: error }, doing);
-  const outbox = startLoop(
-    5000,
-    async () => {
-      while (
-        (await deliverDue(database, channels, clock, cancelled.signal)) > 0 &&
-        !cancelled.signal.aborted
-      );
-    },
-    failed('delivering messages'),
-  );
+  const deliver = async () => {
+    while ((await deliverDue(database, channels, clock, cancelled.signal)) > 0 && !cancelled.signal.aborted);
+  };
+  const outbox = startLoop(5000, deliver, failed('delivering messages'));
   const { unlisten } = await database.listener.listen('sallyport_outbox', () => outbox.wake());
   const expiry = startLoop(
     1000,
     () => expireDue(database, commit, clock),
     failed('writing down what expired'),
-  );
-  const checkpoints = startLoop(
-    CHECKPOINT_MS,
-    async () => {
-      for (const { tenant } of await engagements.all()) await application.checkpoint(tenant);
-      await signIns.sweep();
-      await devices.sweep();
-    },
-    failed('signing checkpoints'),
   );
   const orphans = startLoop(
     ORPHANS_MS,
@@ -278,17 +297,43 @@ async function assemble(
     () => policies.lookForNew(),
     failed('looking for new engagements'),
   );
+  const signCheckpoints = async () => {
+    for (const { tenant } of await engagements.all()) {
+      // A log whose key or edge is damaged must not keep the others' from being signed.
+      await application
+        .checkpoint(tenant)
+        .catch(error => logger.error({ tenant, err: error }, 'signing a checkpoint'));
+    }
+  };
+  const checkpoints = startLoop(CHECKPOINT_MS, signCheckpoints, failed('signing checkpoints'));
+  const sweep = startLoop(
+    CHECKPOINT_MS,
+    async () => {
+      await signIns.sweep();
+      await devices.sweep();
+    },
+    failed('sweeping old sign-ins'),
+  );
   stops.push(async () => {
-    cancelled.abort();
+    const hurry = setTimeout(() => cancelled.abort(), LAST_TRY_MS);
     await unlisten();
-    await Promise.all([outbox.stop(), expiry.stop(), checkpoints.stop(), orphans.stop(), newcomers.stop()]);
+    await Promise.all([outbox, expiry, checkpoints, sweep, orphans, newcomers].map(loop => loop.stop()));
+    // What the last requests and sessions left behind: told if it can be, and covered by a checkpoint in any case.
+    await deliver().catch(failed('delivering the last messages'));
+    clearTimeout(hurry);
+    await signCheckpoints();
   });
 
   const http = await listen(
     buildServer(application, { mount: mountPages, problem: renderProblem }),
     configuration.http,
   );
-  stops.push(http.close);
+  stops.push(async () => {
+    readiness.leave();
+    // Pages and probes answer while sessions end: their people may still want to hand back, their balancer to look away.
+    await gateway.close({ drainMs: configuration.drain * 1000 });
+    await http.close();
+  });
   return {
     http: http.address,
     ssh: { host: configuration.ssh.host, port: gateway.port, hostKey: gateway.hostKeyLine },
@@ -311,15 +356,6 @@ function placeTaken(error: Error, name: string, { host, port }: { host: string; 
 const gatewayHost = ({ url, ssh }: Configuration): string =>
   ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
 
-async function ailmentsOf(parts: { ping: () => Promise<void>; recordings: string }): Promise<string[]> {
-  const ailments: string[] = [];
-  await parts.ping().catch(() => ailments.push('the database does not answer'));
-  await access(parts.recordings, constants.W_OK).catch(() => ailments.push('recordings cannot be written'));
-  const disk = await statfs(parts.recordings).catch(() => null);
-  if (disk && disk.bavail * disk.bsize < MIN_FREE_BYTES) ailments.push('the disk is full');
-  return ailments;
-}
-
 function listen(
   server: ReturnType<typeof buildServer>,
   { host, port }: { host: string; port: number },
@@ -331,8 +367,15 @@ function listen(
         address: { host, port: info.port },
         close: () =>
           new Promise(done => {
-            listening.close(() => done());
-            if ('closeAllConnections' in listening) listening.closeAllConnections();
+            const server = listening as Server;
+            const late = setTimeout(() => server.closeAllConnections(), REQUEST_MS);
+            // A connection that has had its answer is idle, and kept no longer.
+            const idle = setInterval(() => server.closeIdleConnections(), 50);
+            server.close(() => {
+              clearTimeout(late);
+              clearInterval(idle);
+              done();
+            });
           }),
       });
     });

@@ -11,6 +11,9 @@ import type { Authorities } from '../store/authorities.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Database } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
+import type { Instruments } from '../vitals/instruments.ts';
+import type { Numbers } from '../vitals/numbers.ts';
+import type { Readiness } from '../vitals/readiness.ts';
 import type { Proxies } from './client-address.ts';
 
 /** What the edges (API and pages) work with; assembled in `main.ts` alone. */
@@ -32,11 +35,19 @@ export interface Application {
   readonly logger: Logger;
   logKey(tenant: string): Promise<LogKey>;
   checkpoint(tenant: string): Promise<SignedCheckpoint | null>;
-  /** Why new sessions would fail now; empty when all is well. */
-  ailments(): Promise<string[]>;
+  readonly readiness: Readiness;
+  readonly numbers: Numbers;
+  readonly instruments: Instruments;
+  /** Who may read the numbers; null: nobody. */
+  readonly metricsToken: string | null;
 }
 
-export type Variables = { credentials: Credentials | null; requestId: string };
+export type Variables = {
+  credentials: Credentials | null;
+  requestId: string;
+  /** The stable code of the problem that was the answer. */
+  problem?: string;
+};
 export type Env = { Variables: Variables };
 
 /** A person on their side of one engagement. */

@@ -5,7 +5,7 @@ import type { Api } from './server.ts';
 export function healthRoutes(server: Api, app: Application): void {
   server.get('/healthz', c => c.json({ ok: true }, 200));
   server.get('/readyz', async c => {
-    const ailments = await app.ailments();
+    const ailments = await app.readiness.ailments();
     return c.json({ ready: ailments.length === 0, ailments }, ailments.length === 0 ? 200 : 503);
   });
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -12,9 +11,11 @@ import { deviceRoutes } from './device.ts';
 import { grantRoutes } from './grants.ts';
 import { healthRoutes } from './health.ts';
 import { lockoutRoutes } from './lockout.ts';
+import { metricsRoutes } from './metrics.ts';
 import { peopleRoutes } from './people.ts';
 import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
 import { demand, proofOf } from './proof.ts';
+import { refuseSignIns, requestLog } from './request-log.ts';
 import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
 import { targetRoutes } from './targets.ts';
@@ -34,25 +35,7 @@ export interface Pages {
 /** The whole web surface: the API, and the pages that are handed in. */
 export function buildServer(app: Application, pages: Pages): Api {
   const server: Api = newApi();
-  server.use(async (c, next) => {
-    const started = performance.now();
-    c.set('requestId', randomBytes(8).toString('hex'));
-    c.set('credentials', null);
-    await next();
-    c.header('x-request-id', c.get('requestId'));
-    // The path alone: queries may carry codes.
-    const { method, path } = c.req;
-    app.logger.debug(
-      {
-        request: c.get('requestId'),
-        method,
-        path,
-        status: c.res.status,
-        ms: Math.round(performance.now() - started),
-      },
-      'answered',
-    );
-  });
+  server.use(requestLog(app));
   server.use(securityHeaders(app.url));
   server.use(
     bodyLimit({
@@ -62,6 +45,10 @@ export function buildServer(app: Application, pages: Pages): Api {
       },
     }),
   );
+  // Before anything asks the database who is calling: these answer while it hangs.
+  healthRoutes(server, app);
+  metricsRoutes(server, app);
+  server.use(refuseSignIns(app));
   // Before the two that follow: no browser's page calls these, and no cookie or token of anybody is looked at.
   deviceRoutes(server, app);
   server.use(sameOrigin(app.url));
@@ -98,14 +85,15 @@ export function buildServer(app: Application, pages: Pages): Api {
   // Now, and not when somebody calls it.
   for (const { method, path } of api.routes) if (method !== 'ALL') proofOfRoute(method, path);
   server.route(API_PATH, api);
-  healthRoutes(server, app);
   pages.mount(server, app);
 
   // People get a page, programs a problem document.
-  const tell = (c: Context<Env>, problem: Problem) =>
-    !c.req.path.startsWith('/api/') && /\btext\/html\b/.test(c.req.header('accept') ?? '')
+  const tell = (c: Context<Env>, problem: Problem) => {
+    c.set('problem', problem.code);
+    return !c.req.path.startsWith('/api/') && /\btext\/html\b/.test(c.req.header('accept') ?? '')
       ? pages.problem(c, problem)
       : problemResponse(c, problem);
+  };
   server.notFound(c =>
     tell(c, { status: 404, code: 'not-found', message: 'There is nothing at this address.', detail: {} }),
   );

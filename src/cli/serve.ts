@@ -1,14 +1,17 @@
-import { ConfigurationError, readConfiguration, readSealing } from '../configuration.ts';
+import { readConfiguration, readSealing } from '../configuration.ts';
 import { openKeyring } from '../credentials/seal.ts';
 import { startBroker } from '../main.ts';
 
-/** `sallyport serve`: both planes, until it is told to stop. SIGHUP reads the policies again. */
+/**
+ * `sallyport serve`: both planes, until it is told to stop. SIGHUP reads the policies again. Standard output speaks to
+ * whoever started it; standard error is the log, one JSON object a line.
+ */
 export async function serve(): Promise<void> {
   const keyring = await openKeyring(readSealing());
   const unseal = (sealed: string) => keyring.unseal(sealed, 'configuration').toString();
   const broker = await startBroker(readConfiguration(undefined, unseal));
   const { http, ssh, application } = broker;
-  process.stderr.write(
+  process.stdout.write(
     [
       `Sallyport ${application.instance} serves at ${application.url.href} (listening on ${http.host}:${http.port}),`,
       `its SSH gateway on ${ssh.host}:${ssh.port}.`,
@@ -24,27 +27,25 @@ export async function serve(): Promise<void> {
     ].join('\n'),
   );
   process.on('SIGHUP', () => {
-    broker.reload().then(
-      problems => process.stderr.write(problems.map(problem => `Not in force: ${problem}\n`).join('')),
-      error =>
-        process.stderr.write(
-          `sallyport: ${error instanceof ConfigurationError ? error.message : 'reload failed'}\n`,
-        ),
-    );
+    // What is wrong in a file is in the log by then, with its place.
+    broker.reload().catch(error => application.logger.error({ err: error }, 'reading the policies again'));
   });
-  await stopSignal();
-  process.stderr.write('Stopping: sessions are told and closed.\n');
+  const signal = await stopSignal();
+  application.logger.info({ signal }, 'stopping: the same signal again ends it at once');
   await broker.stop();
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process the hard way. */
-export function stopSignal(): Promise<void> {
+/** Ctrl-C under npm arrives twice: from the terminal, and passed on by npm. */
+const ONE_PRESS_MS = 300;
+
+/** Resolves at the first SIGINT or SIGTERM; another one ends the process the hard way. */
+export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
-    let asked = false;
-    const stop = () => {
-      if (asked) process.exit(130);
-      asked = true;
-      resolve();
+    let first: number | null = null;
+    const stop = (signal: NodeJS.Signals) => {
+      if (first !== null && performance.now() - first > ONE_PRESS_MS) process.exit(130);
+      first ??= performance.now();
+      resolve(signal);
     };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);

@@ -168,6 +168,8 @@ async function raise(
     signIn: { idle: 3600, absolute: 12 * 3600, gateway: 12 * 3600 },
     trustedProxies: new BlockList(),
     logLevel: 'warn',
+    drain: 0,
+    metricsToken: null,
   };
   const broker = await startBroker(options.configure?.(configuration) ?? configuration, {
     ...(options.logger ? { logger: options.logger } : {}),

@@ -111,7 +111,7 @@ export class Refused extends Error {
     readonly code: string,
     message: string,
     /** HTTP status that says the same. */
-    readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 = 403,
+    readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 | 503 = 403,
     readonly detail: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);

@@ -16,7 +16,7 @@ export interface Message {
   readonly lines: readonly { readonly label: string; readonly text: string }[];
   /** Where to read on; it carries no authority. */
   readonly url: string | null;
-  /** RFC 3339 in UTC. */
+  /** When it was first due, RFC 3339 in UTC. */
   readonly at: string;
 }
 

@@ -103,7 +103,7 @@ async function post(
         title: letter.title,
         lines: [...letter.lines],
         url: letter.path === null ? null : new URL(letter.path, url).href,
-        at: now.toISOString(),
+        at: (letter.dueAt ?? now).toISOString(),
       };
       const { tenant, whileWaiting } = letter;
       const about = /^\/r\/(req_\w+)$/.exec(letter.path ?? '')?.[1] ?? null;

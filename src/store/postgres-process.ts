@@ -113,6 +113,8 @@ export function supervise(
   );
   const kept: string[] = [];
   const keep = (line: string) => {
+    // A statement that failed may repeat what a person wrote; the broker, which sent it, says that it failed.
+    if (line === '' || /^(ERROR|DETAIL|STATEMENT|CONTEXT|HINT|QUERY):/.test(line)) return;
     const short = line.slice(0, LONGEST_LINE);
     kept.push(short);
     if (kept.length > LINES_KEPT) kept.shift();

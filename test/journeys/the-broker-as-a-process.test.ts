@@ -119,7 +119,7 @@ describe('the broker as a process', () => {
     });
     running.push(again);
     let said = '';
-    again.stderr.on('data', chunk => {
+    again.stdout.on('data', chunk => {
       said += chunk;
     });
     await expect.poll(() => said, { timeout: 40_000 }).toMatch(/Not in force: .*matrix\.yaml:\d+:\d+/);

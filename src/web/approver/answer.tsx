@@ -104,7 +104,7 @@ async function show(
   app: Application,
   c: Context<Env>,
   reader: Reader,
-  message: (Message & { status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 }) | null,
+  message: (Message & { status: Refused['status'] }) | null,
   typed: Readonly<Record<string, string>>,
 ): Promise<Response> {
   const now = app.clock.now();

@@ -80,6 +80,8 @@ describe('sallyport.yaml', () => {
       /twice/,
     ],
     ['broken YAML', 'oidc: [', /sallyport\.yaml/],
+    ['a drain that is no duration', 'drain: soon', /drain.*duration/],
+    ['a plain token of the numbers', 'metrics: { token: 0123456789abcdef0123456789abcdef }', /metrics/],
   ])('%s stops the start', (_, yaml, why) => {
     expect(configured(yaml)).toThrow(why);
   });
@@ -98,6 +100,24 @@ describe('sallyport.yaml', () => {
       ['https://one.example', 'from the environment'],
       ['https://two.example', 'from a file'],
     ]);
+  });
+
+  it('lets sessions run on for ten seconds, and nobody read the numbers, unless it says so', () => {
+    expect(configured('')()).toMatchObject({ drain: 10, metricsToken: null });
+    const token = 'f'.repeat(32);
+    expect(configured('drain: 2m\nmetrics: { token: { env: T } }', { T: token })()).toMatchObject({
+      drain: 120,
+      metricsToken: token,
+    });
+  });
+
+  it.each([
+    ['short', 'guess-me'],
+    ['in two words', `${'a'.repeat(20)} ${'b'.repeat(20)}`],
+  ])('takes no token of the numbers that is %s, and does not repeat it', (_, token) => {
+    const read = configured('metrics: { token: { env: T } }', { T: token });
+    expect(read).toThrow(/metrics\.token/);
+    expect(read).not.toThrow(token);
   });
 
   it('refuses a channel whose secret stands plain', () => {

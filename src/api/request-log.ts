@@ -42,10 +42,13 @@ export function requestLog(app: Application): MiddlewareHandler<Env> {
   };
 }
 
+/** Where a sign-in begins or goes on; one that is complete may still be asked for, and taken back. */
+const SIGN_INS = /^\/(signin|ssh|device|oauth\/device_authorization)(\/|$)/;
+
 /** While the broker stops, requests in hand are finished and nobody new signs in. */
 export function refuseSignIns(app: Application): MiddlewareHandler<Env> {
   return async (c, next) => {
-    if (app.readiness.leaving && classOf(routeOf(c)) === 'sign-in') {
+    if (app.readiness.leaving && SIGN_INS.test(routeOf(c) ?? '')) {
       c.header('retry-after', '30');
       throw new Refused('stopping', 'This broker is stopping: sign in again in a minute.', 503);
     }
@@ -62,5 +65,5 @@ function classOf(route: string | null): string {
   const [, first = ''] = route.split('/');
   if (['api', 'assets'].includes(first)) return first;
   if (['healthz', 'readyz', 'metrics'].includes(first)) return 'health';
-  return ['signin', 'ssh', 'device'].includes(first) ? 'sign-in' : 'pages';
+  return ['signin', 'ssh', 'device', 'oauth'].includes(first) ? 'sign-in' : 'pages';
 }

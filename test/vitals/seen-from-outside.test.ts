@@ -6,7 +6,7 @@ import { openShell } from '../../src/demo/live-shell.ts';
 import { openOperatorLog } from '../../src/vitals/operator-log.ts';
 import { type OwnPostgres, startOwnPostgres } from '../fixtures/own-postgres.ts';
 import { ask, granted, raised } from '../fixtures/raised.ts';
-import { type ReadFamily, readExposition, sampled } from '../vitals/strict-exposition.ts';
+import { type ReadFamily, readExposition, sampled } from './strict-exposition.ts';
 
 const TOKEN = 'a-token-that-the-operator-made-and-keeps';
 

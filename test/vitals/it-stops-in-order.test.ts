@@ -74,6 +74,11 @@ describe('a broker that is told to stop', () => {
     const signIn = await fetch(new URL('/signin', url), { headers: { accept: 'application/json' } });
     expect(signIn.status).toBe(503);
     expect(await signIn.json()).toMatchObject({ code: 'stopping' });
+    const login = await fetch(new URL('/oauth/device_authorization', url), {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: 'sallyport-cli' }),
+    });
+    expect(login.status).toBe(503);
     const knock = await execute('ssh', [
       ...(await stage().sshOptions('maya')),
       'root@db01@localhost',

@@ -89,9 +89,6 @@ export async function openDatabase(
     );
   }
   const embedded = await startEmbeddedPostgres({ dataFolder: where.data, logger });
-  embedded.onExit(exit =>
-    logger.error({ ...exit }, 'the embedded PostgreSQL ended; nothing can be decided until a restart'),
-  );
   try {
     const address = (user: string, size: number, onClose?: () => void) =>
       postgres({

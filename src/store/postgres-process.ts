@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -13,6 +13,7 @@ export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
 export type EmbeddedPostgresErrorCode =
@@ -178,33 +179,64 @@ export function servesData(pid: number, dataDirectory: string): boolean {
 }
 
 /**
- * Ends the server that a killed broker left behind on `dataDirectory`, if there is one, and waits until it is
- * gone: up to 30 s for an orderly shutdown, then it is told to stop at once, which loses nothing that was committed.
- * The caller holds the lock of the data folder, so no living broker uses that server.
+ * Ends what an earlier server left running on `dataDirectory`, if there is anything, and waits until it is gone: a
+ * server whose broker was killed, and the backends of a server that was killed itself, which hold its shared memory
+ * for as long as a statement runs. An orderly shutdown has 30 s; then they are told to stop at once, which loses
+ * nothing that was committed. The caller holds the lock of the data folder, so no living broker uses them.
  *
  * Returns the process number in postmaster.pid if it now belongs to another program, else null.
  */
 export async function endOrphan(dataDirectory: string, logger: Log): Promise<number | null> {
   const found = await readPidFile(dataDirectory);
-  if (found === null) return null;
-  if (!servesData(found.pid, dataDirectory)) return processExists(found.pid) ? found.pid : null;
+  if (found !== null && servesData(found.pid, dataDirectory)) {
+    logger.warn({ pid: found.pid }, 'a database server without a broker still runs; ending it');
+    await end([found.pid], dataDirectory, [
+      ['SIGINT', 30],
+      ['SIGQUIT', 10],
+    ]);
+  }
+  // Idle ones notice that their server is gone, and leave by themselves.
+  const left = await serving(dataDirectory);
+  if (left.length > 0) {
+    logger.warn({ pids: left }, 'backends outlive their server; ending them');
+    await end(left, dataDirectory, [
+      [0, 1],
+      ['SIGQUIT', 3],
+      ['SIGKILL', 3],
+    ]);
+  }
+  const other = found !== null && !servesData(found.pid, dataDirectory) && processExists(found.pid);
+  return other ? found.pid : null;
+}
 
-  logger.warn({ pid: found.pid }, 'a database server without a broker still runs; ending it');
-  for (const [signal, seconds] of [
-    ['SIGINT', 30],
-    ['SIGQUIT', 10],
-  ] as const) {
-    try {
-      process.kill(found.pid, signal);
-    } catch {
-      return null;
+/** Sends each signal to those that are left, and waits that many seconds for all to be gone. */
+async function end(
+  pids: readonly number[],
+  dataDirectory: string,
+  signals: readonly (readonly [NodeJS.Signals | 0, number])[],
+): Promise<void> {
+  const left = () => pids.filter(pid => servesData(pid, dataDirectory));
+  for (const [signal, seconds] of signals) {
+    for (const pid of left()) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // Gone meanwhile.
+      }
     }
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20)) {
-      if (!servesData(found.pid, dataDirectory)) return null;
+    for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(20)) {
+      if (left().length === 0) return;
     }
   }
   throw new EmbeddedPostgresError(
     'database-still-running',
-    `the database server ${found.pid} of ${dataDirectory} does not end; end it by hand`,
+    `the database server ${left().join(', ')} of ${dataDirectory} does not end; end it by hand`,
   );
+}
+
+/** All processes of a server of this data directory; known on Linux only. */
+async function serving(dataDirectory: string): Promise<number[]> {
+  if (process.platform !== 'linux') return [];
+  const pids = (await readdir('/proc')).map(Number).filter(pid => Number.isInteger(pid) && pid > 0);
+  return pids.filter(pid => servesData(pid, dataDirectory));
 }

@@ -2,7 +2,7 @@
 // stays until it is killed or its standard input closes.
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {} };
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 try {
   const database = await startEmbeddedPostgres({ dataFolder: process.argv[2] as string, logger: silent });
   console.log(JSON.stringify({ socketFolder: database.socketFolder, pid: database.pid }));

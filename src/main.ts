@@ -281,7 +281,8 @@ async function assemble(
     while ((await deliverDue(database, channels, clock, cancelled.signal)) > 0 && !cancelled.signal.aborted);
   };
   const outbox = startLoop(5000, deliver, failed('delivering messages'));
-  const { unlisten } = await database.listener.listen('sallyport_outbox', () => outbox.wake());
+  const wake = () => outbox.wake();
+  const { unlisten } = await database.listener.listen('sallyport_outbox', wake, wake);
   const expiry = startLoop(
     1000,
     () => expireDue(database, commit, clock),

@@ -55,9 +55,6 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const announce = (termination: Termination) => {
     for (const listener of listeners) listener(termination);
   };
-  const { unlisten } = await database.listener.listen('sallyport_cut', payload => {
-    announce(JSON.parse(payload) as Termination);
-  });
   // A notification is lost while the connection is: what should have ended is looked for as well.
   const again = startLoop(
     5000,
@@ -68,6 +65,11 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       }
     },
     error => parts.onError(error, 'looking for sessions to end'),
+  );
+  const { unlisten } = await database.listener.listen(
+    'sallyport_cut',
+    payload => announce(JSON.parse(payload) as Termination),
+    () => again.wake(),
   );
 
   const personById = async (id: string): Promise<Person | null> =>

@@ -6,6 +6,7 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import { Listener, type OpenConnection, Pool, SINGLE } from './postgres-pool.ts';
 import * as tables from './tables.ts';
 
 export type Drizzle = PostgresJsDatabase<typeof tables>;
@@ -25,8 +26,7 @@ export interface Database {
    * somebody is. Never for what a person asked to see or to do.
    */
   everywhere<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** A client of its own for LISTEN: drizzle changes how its client reads dates. */
-  readonly listener: postgres.Sql;
+  readonly listener: Pick<Listener, 'listen'>;
   /** A client of one connection, for locks that live as long as it does; whoever asks for it ends it. */
   connection(onClose: () => void): postgres.Sql;
   /** Whether it answers. */
@@ -82,25 +82,26 @@ export async function openDatabase(
 ): Promise<Database> {
   if (where.database) {
     const { url, migrationUrl } = where.database;
-    await bringUpToDate(() => at(migrationUrl, 1), roleOf(url), false);
+    await bringUpToDate(() => at(migrationUrl, { max: 1 }), roleOf(url), false);
     return connect(
-      (size, onClose) => at(url, size, onClose),
+      options => at(url, options),
       async () => {},
     );
   }
   const embedded = await startEmbeddedPostgres({ dataFolder: where.data, logger });
   try {
-    const address = (user: string, size: number, onClose?: () => void) =>
+    const address = (user: string, options: object) =>
       postgres({
         host: embedded.socketFolder,
         port: embedded.port,
         user,
         database: 'postgres',
-        ...quiet(size, onClose),
+        ...QUIET,
+        ...options,
       });
-    await bringUpToDate(() => address(embedded.user, 1), APPLICATION_ROLE, true);
+    await bringUpToDate(() => address(embedded.user, { max: 1 }), APPLICATION_ROLE, true);
     return await connect(
-      (size, onClose) => address(APPLICATION_ROLE, size, onClose),
+      options => address(APPLICATION_ROLE, options),
       () => embedded.stop(),
     );
   } catch (error) {
@@ -109,37 +110,35 @@ export async function openDatabase(
   }
 }
 
-const quiet = (max: number, onClose?: () => void) => ({
-  max,
+const QUIET = {
   onnotice: () => {},
   connect_timeout: 10,
   idle_timeout: 0,
-  ...(onClose ? { onclose: onClose } : {}),
   // The server notices within half a minute that this machine is gone, and what it held is free.
   connection: { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 4 },
-});
+};
+/** As many statements and transactions at once. */
+const CONNECTIONS = 10;
 
 /** As libpq reads it, `?host=/run/postgresql` names the folder of a Unix socket. */
-function at(url: string, size: number, onClose?: () => void): postgres.Sql {
+function at(url: string, options: object): postgres.Sql {
   const address = new URL(url);
   const socket = address.searchParams.get('host');
   // postgres.js would send it on as a setting of the session.
   address.searchParams.delete('host');
   return postgres(address.href, {
-    ...quiet(size, onClose),
+    ...QUIET,
+    ...options,
     ...(socket?.startsWith('/') ? { host: socket } : {}),
   });
 }
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
-async function connect(
-  open: (size: number, onClose?: () => void) => postgres.Sql,
-  end: () => Promise<void>,
-): Promise<Database> {
-  const pool = open(10);
-  const listener = open(1);
-  const installation = drizzle(pool, { schema: tables });
+async function connect(open: OpenConnection, end: () => Promise<void>): Promise<Database> {
+  const pool = new Pool(open, CONNECTIONS);
+  const listener = new Listener(open);
+  const installation = drizzle(pool as unknown as postgres.Sql, { schema: tables });
   const scoped = <T>(tenants: SQL, work: (tx: Transaction) => Promise<T>) =>
     installation.transaction(async tx => {
       await tx.execute(sql`select set_config('app.tenants', ${tenants}, true)`);
@@ -150,12 +149,12 @@ async function connect(
     within: (tenants, work) => scoped(sql`${scopeOf(tenants)}`, work),
     everywhere: work => scoped(sql`(select coalesce(string_agg(id, ','), '') from served_tenant)`, work),
     listener,
-    connection: onClose => open(1, onClose),
+    connection: onClose => open({ ...SINGLE, onclose: onClose }),
     ping: async () => {
-      await pool`select 1`;
+      await installation.execute(sql`select 1`);
     },
     close: async () => {
-      await Promise.all([pool.end({ timeout: 5 }), listener.end({ timeout: 5 })]);
+      await Promise.all([pool.end(), listener.end()]);
       await end();
     },
   };

@@ -4,6 +4,8 @@ import type { Database } from './database.ts';
 const PLACES = 7_205_518;
 const MOST_PLACES = 64;
 const LOOK_AGAIN_MS = 2_000;
+/** Several times that long. */
+const SETTLE_MS = 10_000;
 
 /**
  * A gateway's name among those that serve one database, held by an advisory lock of a connection of its own: it is
@@ -27,9 +29,18 @@ export async function claimGatewayPlace(
   logger: { error(fields: object, message: string): void },
 ): Promise<GatewayPlace> {
   let held = false;
-  const mine = database.connection(() => {
-    held = false;
-  });
+  let lost = false;
+  let heldAgainAt = Number.NEGATIVE_INFINITY;
+  // A connection that was lost is not used again (`postgres-pool.ts` says why).
+  const connect = () => {
+    const connection = database.connection(() => {
+      if (connection !== mine) return;
+      held = false;
+      lost = true;
+    });
+    return connection;
+  };
+  let mine = connect();
   const take = async (place: number): Promise<boolean> => {
     const [row] = await mine`select pg_try_advisory_lock(${PLACES}, ${place}) as taken`;
     return row!.taken as boolean;
@@ -48,11 +59,17 @@ export async function claimGatewayPlace(
   let told = false;
   let looking = false;
   const look = async () => {
+    if (lost) {
+      void mine.end({ timeout: 0 }).catch(() => {});
+      mine = connect();
+      lost = false;
+    }
     if (held) {
       await mine`select 1`;
       return;
     }
     held = await take(place);
+    if (held) heldAgainAt = performance.now();
     if (!held && !told)
       logger.error({ gateway: nameOf(place) }, 'another gateway took this one’s name: restart it');
     told = !held;
@@ -63,6 +80,7 @@ export async function claimGatewayPlace(
     look()
       .catch(() => {
         held = false;
+        lost = true;
       })
       .finally(() => {
         looking = false;
@@ -72,7 +90,8 @@ export async function claimGatewayPlace(
     name: nameOf(place),
     held: () => held,
     async eachDead(names, work) {
-      if (!held) return;
+      // When the database was away all lost their locks; who lives takes its own back first.
+      if (!held || performance.now() - heldAgainAt < SETTLE_MS) return;
       for (let other = 1; other <= MOST_PLACES; other += 1) {
         if (other === place || !names.includes(nameOf(other)) || !(await take(other))) continue;
         try {

@@ -330,6 +330,7 @@ describe('when something is killed', () => {
     const { child, said } = await hold(join(folder, 'data'));
     child.kill('SIGKILL');
     process.kill(said.pid as number, 'SIGKILL');
+    await once(child, 'exit');
     await untilGone(said.pid as number);
     const other = bystander();
     for (const file of ['postgres/postmaster.pid', 'socket/.s.PGSQL.5432.lock']) {

@@ -16,9 +16,8 @@ let owner: postgres.Sql;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sallyport-log-'));
   database = await openDatabase({ database: null, data: folder }, quiet);
-  const { host } = database.listener.options;
   owner = postgres({
-    host: String(host[0]),
+    host: join(folder, 'socket'),
     port: 5432,
     user: 'sallyport_owner',
     database: 'postgres',

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import type { Logger } from 'pino';
-import { createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
+import { closeBroken, createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
 import { buildServer } from './api/server.ts';
@@ -195,7 +195,7 @@ async function assemble(
   const place = await claimGatewayPlace(database, logger);
   stops.push(() => place.release());
   const closeDead = (gateway: string) =>
-    closeBrokenOff({ database, commit, recordings, gateway, clock, logger });
+    closeBrokenOff({ database, commit, recordings, closeBroken, gateway, clock, logger });
   await closeDead(place.name);
   const door = await openGatewayDoor({
     database,

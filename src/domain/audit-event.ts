@@ -87,8 +87,8 @@ export interface AuditData {
     ended_at: string;
     cut_delay_ms: number | null;
     exit_status: number | null;
-    bytes_in: number;
-    bytes_out: number;
+    bytes_in: number | null;
+    bytes_out: number | null;
     recording: { size: number; sha256: string; segments: number } | null;
   };
   'recording.viewed': { session: string };

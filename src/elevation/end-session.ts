@@ -6,8 +6,9 @@ export interface Ending {
   readonly at: Date;
   readonly cutDelay: number | null;
   readonly exitStatus: number | null;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
+  /** Null where nobody is left who counted. */
+  readonly bytesIn: number | null;
+  readonly bytesOut: number | null;
   readonly recording: { readonly size: number; readonly sha256: string; readonly segments: number } | null;
 }
 

@@ -124,6 +124,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'credential-refused': 'the target refused the certificate',
   'recording-failed': 'cut: it could not be recorded',
   'gateway-stopped': 'the gateway was stopped',
+  'broken-off': 'broken off: the gateway died',
   deadline: 'cut at its deadline',
   revoked: 'cut: the grant was ended',
   'locked-out': 'cut by the lockout',

@@ -218,21 +218,21 @@ async function raise(
 }
 
 /** What the people of the story have: a browser, a token and a key each, made when first needed. */
-class People {
-  readonly #visitors = new Map<CastName, Promise<Visitor>>();
-  readonly #tokens = new Map<CastName, Promise<string>>();
-  readonly #keys = new Map<CastName, Promise<string>>();
+export class People<Name extends string = CastName> {
+  readonly #visitors = new Map<Name, Promise<Visitor>>();
+  readonly #tokens = new Map<Name, Promise<string>>();
+  readonly #keys = new Map<Name, Promise<string>>();
 
   constructor(
     private readonly place: {
       folder: string;
       url: URL;
-      cast: Readonly<Record<CastName, CastMemberWithPassword>>;
+      cast: Readonly<Record<Name, CastMemberWithPassword>>;
       gatewayPort: number;
     },
   ) {}
 
-  as(name: CastName): Promise<Visitor> {
+  as(name: Name): Promise<Visitor> {
     return once(this.#visitors, name, async () => {
       const { email, password, party } = this.place.cast[name];
       const visitor = new Visitor();
@@ -241,7 +241,7 @@ class People {
     });
   }
 
-  token(name: CastName): Promise<string> {
+  token(name: Name): Promise<string> {
     return once(this.#tokens, name, async () => {
       const visitor = await this.as(name);
       const answer = await visitor.ask(new URL('/api/v1/tokens', this.place.url), {
@@ -254,7 +254,7 @@ class People {
     });
   }
 
-  async api(name: CastName, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+  async api(name: Name, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
     const response = await fetch(new URL(`/api/v1${path}`, this.place.url), {
       method,
       headers: {
@@ -270,7 +270,7 @@ class People {
     return { status: response.status, text, json: isJson ? JSON.parse(text) : null };
   }
 
-  key(name: CastName): Promise<string> {
+  key(name: Name): Promise<string> {
     return once(this.#keys, name, async () => {
       const folder = join(this.place.folder, 'keys');
       await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -296,7 +296,7 @@ class People {
     });
   }
 
-  async sshOptions(name: CastName): Promise<string[]> {
+  async sshOptions(name: Name): Promise<string[]> {
     return [
       ...['-F', 'none', '-i', await this.key(name)],
       ...options({
@@ -340,7 +340,7 @@ export function execute(command: string, args: readonly string[], input?: string
 }
 
 /** The example as it is; only addresses that had to move are written anew. */
-async function placePolicies(folder: string, moves: Readonly<Record<string, string>>): Promise<void> {
+export async function placePolicies(folder: string, moves: Readonly<Record<string, string>>): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await cp(ACME, join(folder, 'acme'), { recursive: true });
   for (const name of await readdir(join(folder, 'acme'))) {

@@ -170,7 +170,7 @@ export class Load {
 
   async #askAndSee(): Promise<void> {
     const fate = this.#random.pick(['approve', 'approve', 'deny', 'withdraw', 'leave', 'revoke'] as const);
-    const id = await this.#ask('maya', this.#random.between(5, 30));
+    const id = await this.#ask('maya', this.#random.between(3, 12));
     if (id === null || fate === 'leave') return;
     if (fate === 'deny') return this.#answer(id, 'deny');
     if (fate === 'withdraw') {
@@ -284,7 +284,9 @@ export class Load {
         client.status = code ?? 255;
         client.endedAt = Date.now();
         this.#running.delete(client);
-        resolve();
+        // Nobody there: a person would not try again at once either.
+        if (client.status !== 0 && client.stdout === '') setTimeout(resolve, 400);
+        else resolve();
       });
     });
   }

@@ -66,6 +66,7 @@ export async function machinesDie(options: MachinesDie): Promise<Report> {
       const took = await carryOut(fault, { stage, load, random, lose, count });
       count(`killed: ${WORDS[fault]}`);
       back.push(took);
+      await noneOutlived(stage, `round ${round + 1}, after ${fault}`, lose);
       await watch.look(`round ${round + 1}, after ${fault}`);
       options.tell(
         `round ${round + 1}/${options.rounds}: ${fault}, back after ${Math.round(took)} ms; ${ledger.acknowledged.length - before} acknowledged, ${ledger.clients.length} clients so far, ${losses.length} lost`,
@@ -143,7 +144,8 @@ async function carryOut(fault: Fault, scene: Scene): Promise<number> {
     await broker.kill();
   }
   await allDead(clients, scene);
-  await sleep(random.between(0, 500));
+  // Now and then for longer than a short grant has left.
+  await sleep(random.chance(0.2) ? random.between(2_000, 5_000) : random.between(0, 500));
   broker.spawn();
   if (fault === 'start') {
     await sleep(random.between(0, 2_500));
@@ -152,6 +154,15 @@ async function carryOut(fault: Fault, scene: Scene): Promise<number> {
   }
   await broker.ready();
   return performance.now() - began;
+}
+
+/** Whatever was down meanwhile: what is live now has time left. */
+async function noneOutlived(stage: SoakStage, when: string, lose: (loss: string) => void): Promise<void> {
+  const asked = Date.now();
+  const { json } = await stage.people.api('dana', 'GET', '/grants?live=true');
+  for (const { id, ends_at: endsAt } of json.grants as { id: string; ends_at: string }[]) {
+    if (Date.parse(endsAt) <= asked) lose(`${when}: the grant ${id} is live after its end at ${endsAt}`);
+  }
 }
 
 async function killPostmaster(stage: SoakStage): Promise<number> {

@@ -26,7 +26,7 @@ export const PARTS: Readonly<Record<string, (options: SoakOptions) => Promise<Re
         seed,
         faults: faults.length > 0 ? (faults as Fault[]) : FAULTS,
         load: { colleagues: 3, terminals: 2, requests: 2 },
-        calm: [300, 2_000],
+        calm: [600, 2_400],
         settle: true,
         tell,
       });

@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { Refused } from '../elevation/contract.ts';
 import { SignInFailed } from '../identity/contract.ts';
+import { isConnectionLost } from '../store/postgres-pool.ts';
 import type { Env } from './application.ts';
 
 /** What went wrong, for programs (RFC 9457) and for pages alike. */
@@ -29,8 +30,17 @@ export function problemOf(error: unknown): Problem | null {
       detail: {},
     };
   }
+  if (isConnectionLost(error)) return databaseAway;
   return null;
 }
+
+/** When it went away during a commit nobody knows here whether that came through. */
+const databaseAway: Problem = {
+  status: 503,
+  code: 'database-away',
+  message: 'The database is away. Look whether it was done before you try again.',
+  detail: {},
+};
 
 export const internalProblem: Problem = {
   status: 500,

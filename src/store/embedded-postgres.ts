@@ -96,7 +96,9 @@ function running(
       const since = Date.now();
       const exit = await server.process.exited;
       if (stopping.signal.aborted) return;
-      logger.error({ pid: server.pid, ...exit }, 'the embedded PostgreSQL ended; it is started again');
+      const { code, signal, lines } = exit;
+      const facts = { pid: server.pid, code, signal, lines: lines.slice(-5) };
+      logger.error(facts, 'the embedded PostgreSQL ended; it is started again');
       failures = Date.now() - since > SOUND_MS ? 0 : failures + 1;
       const next = await startAgain(place, logger, stopping.signal, failures);
       if (next === null) return;

@@ -92,7 +92,7 @@ export class Pool {
       return await use(connection);
     } catch (error) {
       if (isBroken(error)) this.#discard(connection);
-      throw error;
+      throw connection.lost ? new ConnectionLost(error) : error;
     } finally {
       if (!connection.lost) this.#giveBack(connection);
     }
@@ -165,24 +165,26 @@ class Asked implements PromiseLike<Rows> {
 export class ConnectionLost extends Error {
   readonly code = 'CONNECTION_CLOSED';
 
-  constructor() {
-    super('the connection to the database was lost');
+  constructor(cause?: unknown) {
+    super('the connection to the database was lost', { cause });
     this.name = 'ConnectionLost';
   }
 }
 
+/** Whether an error comes of a lost connection; drizzle puts its own around it. */
+export const isConnectionLost = (error: unknown): boolean =>
+  error instanceof Error && (error instanceof ConnectionLost || isConnectionLost(error.cause));
+
 /** Whether an error leaves the connection unfit: anything but the server's answer to a statement, or the caller's own. */
 function isBroken(error: unknown): boolean {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    const {
-      name,
-      code,
-      severity_local: severity,
-    } = each as Error & { code?: unknown; severity_local?: unknown };
-    if (name === 'PostgresError') return severity !== 'ERROR';
-    if (typeof code === 'string' && /^(CONNECT|E[A-Z]+$)/.test(code)) return true;
-  }
-  return false;
+  if (!(error instanceof Error)) return false;
+  const { name, code, syscall, severity_local, cause } = error as Error & Record<string, unknown>;
+  if (name === 'PostgresError') return severity_local !== 'ERROR';
+  return (
+    /^CONNECT(ION_|_TIMEOUT$)/.test(String(code)) ||
+    ['connect', 'read', 'write'].includes(String(syscall)) ||
+    isBroken(cause)
+  );
 }
 
 interface Hearer {

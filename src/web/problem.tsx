@@ -83,6 +83,7 @@ const SIGN_IN = new Set([
 
 function notDone(c: Context<Env>, { code, status }: Problem): string {
   if (SIGN_IN.has(code)) return 'Nobody was signed in, and nothing was changed.';
+  if (code === 'database-away' && c.req.method !== 'GET') return 'It may have been done, or not.';
   if (status === 500) return 'What was being done is not done.';
   return c.req.method === 'GET' ? 'Nothing was changed.' : 'Nothing happened: all is as it was before.';
 }
@@ -93,7 +94,7 @@ function remedy({ code, status }: Problem, path: string, reader: Reader | null) 
     return <a href={signInAgainPath(reader.person.issuer, path)}>Sign in again, and come back here</a>;
   }
   if (status === 409 || code === 'invalid') return <a href={path}>Go back and look again</a>;
-  if (status === 500)
+  if (status >= 500)
     return 'Try again in a moment; if it stays, give the line below to who runs this broker.';
   return <a href="/">Go to your first screen</a>;
 }

@@ -66,6 +66,11 @@ export async function machinesDie(options: MachinesDie): Promise<Report> {
       const took = await carryOut(fault, { stage, load, random, lose, count });
       count(`killed: ${WORDS[fault]}`);
       back.push(took);
+      const since = Date.now();
+      await until(
+        async () => ledger.clients.some(({ startedAt, stdout }) => startedAt > since && stdout !== ''),
+        `round ${round + 1}, after ${fault}: no session opens any more`,
+      );
       await noneOutlived(stage, `round ${round + 1}, after ${fault}`, lose);
       await watch.look(`round ${round + 1}, after ${fault}`);
       options.tell(
@@ -110,7 +115,7 @@ interface Scene {
 
 /** Kills, waits until all is well again, and returns how long that took from the kill on, in ms. */
 async function carryOut(fault: Fault, scene: Scene): Promise<number> {
-  const { stage, load, random, count } = scene;
+  const { stage, load, random, lose, count } = scene;
   const { broker } = stage;
   const clients = load.running();
   const began = performance.now();
@@ -144,8 +149,17 @@ async function carryOut(fault: Fault, scene: Scene): Promise<number> {
     await broker.kill();
   }
   await allDead(clients, scene);
-  // Now and then for longer than a short grant has left.
-  await sleep(random.chance(0.2) ? random.between(2_000, 5_000) : random.between(0, 500));
+  if (random.chance(0.2)) {
+    // Now and then nobody starts it again for longer than a short grant has left: nothing of it may stay behind.
+    await until(
+      async () => broker.databaseProcesses().length === 0,
+      'PostgreSQL outlives its killed broker',
+    ).catch(error => lose((error as Error).message));
+    count('killed and left alone until nothing of PostgreSQL was there any more');
+    await sleep(random.between(1_000, 4_000));
+  } else {
+    await sleep(random.between(0, 500));
+  }
   broker.spawn();
   if (fault === 'start') {
     await sleep(random.between(0, 2_500));

@@ -95,7 +95,7 @@ describe.each(KILLS)('when %s', (_, kill) => {
       setTimeout(kill, 100, backend);
       await tx.unsafe('select pg_sleep(60)');
     });
-    await expect(cut).rejects.toThrow();
+    await expect(cut).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
     await eventually(() => one.begin(tx => backendOf(tx)));
     expect(await told(what)).toBe(0);
   });

@@ -81,7 +81,6 @@ export async function machinesDie(options: MachinesDie): Promise<Report> {
     await settled(stage, watch, options.settle);
     await stage.broker.kill('SIGTERM');
     await until(async () => stage.broker.databaseProcesses().length === 0, 'PostgreSQL outlives its broker');
-    for (const fallen of stage.broker.fallen) lose(fallen);
     for (const odd of ledger.odd) lose(odd);
     if (stage.receiver.turnedAway.forged > 0) lose('a message came whose signature does not hold');
 
@@ -99,7 +98,11 @@ export async function machinesDie(options: MachinesDie): Promise<Report> {
     count('checkpoints verified, each with all lines up to it', watch.checkpoints);
     count('calls that were cut off or told that something is away', ledger.unanswered);
     count('clients of the SSH gateway', ledger.clients.length);
+  } catch (error) {
+    // What does not come about in its time is as bad as what is lost; the comparison is worth nothing then.
+    lose(`it went no further: ${(error as Error).message}`);
   } finally {
+    for (const fallen of stage.broker.fallen) lose(fallen);
     await stage.close();
   }
   return reportOf(options, counts, back, losses);

@@ -72,8 +72,13 @@ export async function closeBrokenOff(parts: {
       const before: AuditEvent[] = [];
       if (closed?.tail) before.push({ ...of, action: 'recording.segment', data: closed.tail });
       if (missing > 0) {
-        const detail = `${missing} bytes that the log knows are not in the file`;
-        before.push({ ...of, action: 'session.incident', data: { kind: 'recording-cut', detail } });
+        const data = closed
+          ? { kind: 'recording-cut', detail: `${missing} bytes that the log knows are not in the file` }
+          : {
+              kind: 'recording-missing',
+              detail: `the log knows ${missing} bytes of a file that is not here`,
+            };
+        before.push({ ...of, action: 'session.incident', data });
       }
       return { ...step, events: [...before, ...(step.events ?? [])] };
     });

@@ -1,10 +1,10 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lockData, processExists } from './lock-data.ts';
+import { lockData } from './lock-data.ts';
 import { exists } from './postgres-binaries.ts';
 import { type Place, PORT, preparePlace, type Way } from './postgres-place.ts';
-import { EmbeddedPostgresError, type Log, supervise } from './postgres-process.ts';
+import { EmbeddedPostgresError, type Log, servesData, supervise } from './postgres-process.ts';
 import { type Server, startServer, withLines } from './postgres-server.ts';
 
 export { EmbeddedPostgresError } from './postgres-process.ts';
@@ -111,7 +111,7 @@ function running(
     server.process.interrupt();
     const late = setTimeout(() => {
       // Stops at once; the next start replays the log of what was committed.
-      if (processExists(server.pid)) process.kill(server.pid, 'SIGQUIT');
+      if (servesData(server.pid, place.dataDirectory)) process.kill(server.pid, 'SIGQUIT');
     }, STOP_MS);
     await life;
     clearTimeout(late);

@@ -32,6 +32,14 @@ export interface EdgeLimits {
   readonly attempts: number;
   /** Keys that a client may ask about without signing. Asking is no attempt, yet not free either. */
   readonly keyQuestions: number;
+  /** Bytes that a connection may send before its person is known. */
+  readonly unknownBytes: number;
+  /**
+   * New connections of one address (IPv6: of one /64), at once and then in each minute. One whose person becomes known
+   * does not count.
+   */
+  readonly arrivals: number;
+  readonly arrivalsPerMinute: number;
   /** Connections of one address (IPv6: of one /64) whose person is not known yet. */
   readonly unknownPerAddress: number;
   /** The same over all addresses. */
@@ -42,10 +50,21 @@ export interface EdgeLimits {
   readonly signIns: number;
   /** All connections. */
   readonly connections: number;
+  /** Connections of one person at once. */
+  readonly connectionsPerPerson: number;
+  /** Milliseconds that a connection may stay without a session. */
+  readonly unusedMs: number;
   /** Channels open at once in one connection. */
   readonly channels: number;
   /** Milliseconds to reach a target, and again to be let in there. */
   readonly reachMs: number;
+  /** After so many bytes in both directions together, or so many milliseconds, a connection gets new keys. */
+  readonly rekeyBytes: number;
+  readonly rekeyMs: number;
+  /** Milliseconds that a key exchange may take. */
+  readonly exchangeMs: number;
+  /** Key exchanges that a peer may ask for with hardly anything between them, at which it is cut. */
+  readonly exchangesInARow: number;
 }
 
 /** Makes the Ed25519 key pair of one session; it lives in memory only. */

@@ -28,6 +28,7 @@ export interface AuthenticationParts {
 /** What may go on after a refusal (RFC 4252 section 5.1). Passwords and host-based trust are never asked for. */
 const METHODS: ['publickey', 'keyboard-interactive'] = ['publickey', 'keyboard-interactive'];
 /** RFC 4253 section 11.1. */
+const TOO_MANY_CONNECTIONS = 12;
 const NO_MORE_METHODS = 14;
 /** A sign-in may keep a stranger's connection open this long, whatever its expiry says. */
 const LONGEST_SIGN_IN_MS = 15 * 60_000;
@@ -49,7 +50,14 @@ export function authenticate(
   known: (person: Known) => void,
 ): void {
   const accept = (context: AuthContext, caller: Caller) => {
-    visit.known();
+    if (!visit.known(caller.person)) {
+      parts.logger.warn(
+        { address: visit.address, person: caller.person },
+        'one person has too many connections',
+      );
+      disconnect(connection, TOO_MANY_CONNECTIONS, 'Too many connections of yours are open');
+      return;
+    }
     const knownBy: Known['knownBy'] =
       context.method === 'publickey'
         ? { kind: 'key', fingerprint: fingerprint(context.key.data) }

@@ -12,6 +12,24 @@ export interface Pty extends Terminal {
 }
 
 const LARGEST_SIZE = 4096;
+/** A window that is dragged has many sizes in a moment; the last one counts. */
+const RESIZE_MS = 50;
+/** RFC 4254 section 6.10; ssh2 throws at any other, and takes the session with it. */
+const SIGNALS = new Set([
+  'ABRT',
+  'ALRM',
+  'FPE',
+  'HUP',
+  'ILL',
+  'INT',
+  'KILL',
+  'PIPE',
+  'QUIT',
+  'SEGV',
+  'TERM',
+  'USR1',
+  'USR2',
+]);
 
 /** Sizes from outside: 0 means "unknown" in the protocol, and a cast needs a number. */
 export function saneSize(value: number, fallback: number): number {
@@ -39,6 +57,8 @@ export class PersonChannel implements PersonSide {
   readonly #requests: SessionRequests;
   readonly #writer: ChannelWriter;
   #events: PersonEvents | null = null;
+  #size: Parameters<PersonEvents['resized']> | null = null;
+  #resizing: NodeJS.Timeout | undefined;
   #reading = false;
   #exitSent = false;
   #closing = false;
@@ -63,7 +83,7 @@ export class PersonChannel implements PersonSide {
     this.#writer = new ChannelWriter(connection, channel, () => this.#events?.drained());
     channel.pause();
     // Pausing has no effect on a client that ignores its window; it would fill our memory.
-    onOverrun(channel, () => connection.end());
+    onOverrun(channel, channel, () => connection.end());
   }
 
   listen(events: PersonEvents): void {
@@ -76,11 +96,13 @@ export class PersonChannel implements PersonSide {
       if (!this.#gone && !this.#closing) events.inputEnded();
     });
     this.#requests.on('window-change', (accept, _reject, info) => {
-      events.resized(saneSize(info.cols, 80), saneSize(info.rows, 24), info.width, info.height);
+      this.#resized([saneSize(info.cols, 80), saneSize(info.rows, 24), info.width, info.height]);
       accept?.();
     });
-    this.#requests.on('signal', (accept, _reject, info) => {
-      events.signalled(info.name.replace(/^SIG/, ''));
+    this.#requests.on('signal', (accept, reject, info) => {
+      const name = info.name.replace(/^SIG/, '');
+      if (!SIGNALS.has(name)) return (reject as (() => void) | undefined)?.();
+      events.signalled(name);
       accept?.();
     });
   }
@@ -133,6 +155,20 @@ export class PersonChannel implements PersonSide {
     });
   }
 
+  /** The first at once, then the last of those that came within `RESIZE_MS`. */
+  #resized(size: Parameters<PersonEvents['resized']>): void {
+    this.#size = size;
+    if (this.#resizing !== undefined) return;
+    const pass = () => {
+      this.#resizing = undefined;
+      if (this.#size === null || this.#gone || this.#closing) return;
+      this.#events?.resized(...this.#size);
+      this.#size = null;
+      this.#resizing = setTimeout(pass, RESIZE_MS);
+    };
+    pass();
+  }
+
   #sendExit(exit: Exit | null): void {
     if (exit === null || this.#exitSent) return;
     this.#exitSent = true;
@@ -144,6 +180,7 @@ export class PersonChannel implements PersonSide {
     this.#gone = true;
     // A shared connection outlives its channels, and must not keep them.
     this.#connection.removeListener('close', this.#left);
+    clearTimeout(this.#resizing);
     this.#writer.close();
     this.#whenGone();
     if (!this.#closing) this.#events?.gone();

@@ -31,6 +31,51 @@ class Crowd {
 }
 
 /**
+ * Connections that each network may begin: so many at once, and so many a minute. Forgets a network that has all of
+ * them again, and of very many those that came first.
+ */
+class Arrivals {
+  readonly #left = new Map<string, { count: number; at: number }>();
+  readonly #atOnce: number;
+  readonly #perMs: number;
+
+  constructor(atOnce: number, perMinute: number) {
+    this.#atOnce = atOnce;
+    this.#perMs = perMinute / 60_000;
+  }
+
+  take(network: string): boolean {
+    const now = performance.now();
+    const count = this.#of(network, now);
+    this.#left.delete(network);
+    this.#left.set(network, { count: count >= 1 ? count - 1 : count, at: now });
+    this.#forget(now);
+    return count >= 1;
+  }
+
+  giveBack(network: string): void {
+    const now = performance.now();
+    const count = this.#of(network, now) + 1;
+    if (this.#left.has(network)) this.#left.set(network, { count, at: now });
+  }
+
+  #of(network: string, now: number): number {
+    const left = this.#left.get(network);
+    return left ? Math.min(this.#atOnce, left.count + (now - left.at) * this.#perMs) : this.#atOnce;
+  }
+
+  /** The oldest come first in a map, and are most likely whole again. */
+  #forget(now: number): void {
+    for (const network of this.#left.keys()) {
+      if (this.#left.size <= MOST_NETWORKS && this.#of(network, now) < this.#atOnce) return;
+      this.#left.delete(network);
+    }
+  }
+}
+
+const MOST_NETWORKS = 10_000;
+
+/**
  * The limits that hold for strangers, since ssh2 has none: how many at once, how long, how many attempts. They stop
  * for a connection once its person is known.
  */
@@ -38,20 +83,30 @@ export class Door {
   readonly #limits: EdgeLimits;
   readonly #unknown: Crowd;
   readonly #signIns: Crowd;
+  readonly #people: Crowd;
+  readonly #arrivals: Arrivals;
   readonly #visits = new Set<Visit>();
 
   constructor(limits: EdgeLimits) {
     this.#limits = limits;
     this.#unknown = new Crowd(limits.unknownPerAddress, limits.unknown);
     this.#signIns = new Crowd(limits.signInsPerAddress, limits.signIns);
+    this.#people = new Crowd(limits.connectionsPerPerson, limits.connections);
+    this.#arrivals = new Arrivals(limits.arrivals, limits.arrivalsPerMinute);
   }
 
   /** Counts a connection in; null when it must be dropped at once. It is counted out when the socket closes. */
   enter(socket: Socket): Visit | null {
     const address = plainAddress(socket.remoteAddress);
-    if (!this.#unknown.hasRoom(networkOf(address)) || this.#visits.size >= this.#limits.connections)
-      return null;
-    const visit = new Visit(socket, address, this.#limits, this.#unknown, this.#signIns);
+    const network = networkOf(address);
+    if (this.#visits.size >= this.#limits.connections || !this.#unknown.hasRoom(network)) return null;
+    if (!this.#arrivals.take(network)) return null;
+    const visit = new Visit(socket, address, this.#limits, {
+      unknown: this.#unknown,
+      signIns: this.#signIns,
+      people: this.#people,
+      arrivals: this.#arrivals,
+    });
     this.#visits.add(visit);
     socket.once('close', () => {
       visit.leave();
@@ -73,6 +128,13 @@ export interface Waiting {
   over(): void;
 }
 
+interface Counted {
+  readonly unknown: Crowd;
+  readonly signIns: Crowd;
+  readonly people: Crowd;
+  readonly arrivals: Arrivals;
+}
+
 /** One connection, until and after its person is known. */
 export class Visit {
   readonly address: string;
@@ -81,6 +143,9 @@ export class Visit {
   readonly #network: string;
   readonly #unknown: Crowd;
   readonly #signIns: Crowd;
+  readonly #people: Crowd;
+  readonly #arrivals: Arrivals;
+  #person: string | null = null;
   /** What it counts as; null once its person is known. */
   #crowd: Crowd | null = null;
   #left: number;
@@ -91,16 +156,19 @@ export class Visit {
   #questions = 0;
   #waiting = 0;
 
-  constructor(socket: Socket, address: string, limits: EdgeLimits, unknown: Crowd, signIns: Crowd) {
+  constructor(socket: Socket, address: string, limits: EdgeLimits, counted: Counted) {
     this.#socket = socket;
     this.address = address;
     this.#network = networkOf(address);
     this.#limits = limits;
-    this.#unknown = unknown;
-    this.#signIns = signIns;
+    this.#unknown = counted.unknown;
+    this.#signIns = counted.signIns;
+    this.#people = counted.people;
+    this.#arrivals = counted.arrivals;
     this.#left = limits.authenticationMs;
-    this.#count(unknown);
+    this.#count(this.#unknown);
     this.#arm(this.#left);
+    socket.on('data', this.#heard);
   }
 
   /** Counts it among those that wait for a sign-in; null when they are too many, or its person is known or gone. */
@@ -143,19 +211,35 @@ export class Visit {
     return this.#questions >= this.#limits.keyQuestions;
   }
 
-  /** The person is known: no limit of this file holds any more. */
-  known(): void {
-    clearTimeout(this.#timer);
-    this.#count(null);
+  get isKnown(): boolean {
+    return this.#person !== null;
+  }
+
+  /** The person is known: no limit for strangers holds any more. False: they have too many connections already. */
+  known(person: string): boolean {
+    if (!this.#people.hasRoom(person)) return false;
+    this.leave();
+    this.#person = person;
+    this.#people.add(person);
+    this.#arrivals.giveBack(this.#network);
+    return true;
   }
 
   leave(): void {
-    this.known();
+    clearTimeout(this.#timer);
+    this.#socket.removeListener('data', this.#heard);
+    this.#count(null);
+    if (this.#person !== null) this.#people.remove(this.#person);
+    this.#person = null;
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
+
+  readonly #heard = (): void => {
+    if (this.#socket.bytesRead > this.#limits.unknownBytes) this.#socket.destroy();
+  };
 
   #count(crowd: Crowd | null): void {
     this.#crowd?.remove(this.#network);

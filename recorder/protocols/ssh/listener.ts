@@ -5,10 +5,12 @@ import type { Desk, Listener, ListenOptions, Protocol } from '../contract.ts';
 import { algorithmsForPeople } from './algorithms.ts';
 import { authenticate, type Known } from './authentication.ts';
 import { PersonChannel, type Pty, ptyOf } from './channel.ts';
+import { awaitIdentification } from './identification.ts';
 import { asOpenSshKey } from './keys.ts';
 import { Door, type Visit } from './limits.ts';
-import { checkSsh2, refuseOtherChannels, socketOf, terminalModesOf } from './ssh2-internals.ts';
+import { checkSsh2, disconnect, refuseOtherChannels, socketOf, terminalModesOf } from './ssh2-internals.ts';
 import { reachOverSsh } from './target.ts';
+import { Upkeep } from './upkeep.ts';
 
 /**
  * What of the client's environment goes on to the target (RFC 4254 section 6.4): the locale, in names and values that
@@ -17,6 +19,9 @@ import { reachOverSsh } from './target.ts';
 const PASSED_ENVIRONMENT =
   /^(?:LANG|LANGUAGE|LC_(?:ALL|CTYPE|COLLATE|MESSAGES|MONETARY|NUMERIC|TIME|PAPER|NAME|ADDRESS|TELEPHONE|MEASUREMENT|IDENTIFICATION))$/;
 const LOCALE = /^[\w.@:-]{1,64}$/;
+/** RFC 4253 section 11.1. */
+const PROTOCOL_ERROR = 2;
+const BY_APPLICATION = 11;
 /** Shown to a client that asks for what is not a session. */
 const NO_FORWARDING = 'sallyport: port forwarding is not open here; ask for a session on the target itself';
 
@@ -53,6 +58,7 @@ async function listen(options: ListenOptions, desk: Desk): Promise<Listener> {
       return;
     }
     visits.set(socket, visit);
+    awaitIdentification(socket);
     server.injectSocket(socket);
   });
   await new Promise<void>((resolve, reject) => {
@@ -75,10 +81,17 @@ function greet(connection: Connection, visit: Visit, options: ListenOptions, des
   socketOf(connection).setMaxListeners(0);
   refuseOtherChannels(connection, () => NO_FORWARDING);
   const modes = terminalModesOf(connection);
+  const upkeep = new Upkeep(connection, options.limits, why => {
+    logger.warn({ address: visit.address, person: person?.person, why }, 'a connection was cut');
+    disconnect(connection, PROTOCOL_ERROR, why);
+  });
+  const use = new Use(options.limits.unusedMs, connection);
   let person: Known | null = null;
   let open = 0;
   authenticate(connection, visit, { controlPlane, logger, signInUrlHost: options.signInUrlHost }, known => {
     person = known;
+    upkeep.settle();
+    use.none();
   });
   // Remote forwards get their plain no; other requests of a connection are answered by ssh2.
   connection.on('request', (_accept, reject) => reject?.());
@@ -89,8 +102,41 @@ function greet(connection: Connection, visit: Visit, options: ListenOptions, des
     requests.once('close', () => {
       open -= 1;
     });
-    serve({ connection, requests, person, visit, options, desk, modes });
+    serve({ connection, requests, person, visit, options, desk, modes, use });
   });
+}
+
+/** Ends a connection of a known person on which nothing has run for a while; it holds a place that others need. */
+class Use {
+  readonly #ms: number;
+  readonly #connection: Connection;
+  #timer: NodeJS.Timeout | undefined;
+  #running = 0;
+
+  constructor(ms: number, connection: Connection) {
+    this.#ms = ms;
+    this.#connection = connection;
+    connection.once('close', () => clearTimeout(this.#timer));
+  }
+
+  /** A session runs until `requests` closes. */
+  begin(requests: SessionRequests): void {
+    clearTimeout(this.#timer);
+    this.#running += 1;
+    requests.once('close', () => {
+      this.#running -= 1;
+      if (this.#running === 0) this.none();
+    });
+  }
+
+  none(): void {
+    clearTimeout(this.#timer);
+    if (socketOf(this.#connection).destroyed) return;
+    this.#timer = setTimeout(
+      () => disconnect(this.#connection, BY_APPLICATION, 'no session runs here any more'),
+      this.#ms,
+    );
+  }
 }
 
 interface Served {
@@ -101,6 +147,7 @@ interface Served {
   readonly options: ListenOptions;
   readonly desk: Desk;
   readonly modes: () => Buffer | null;
+  readonly use: Use;
 }
 
 /** Collects what a session channel asks for before it starts (RFC 4254 section 6), then hands it to the desk. */
@@ -123,7 +170,8 @@ function serve(served: Served): void {
     begin(served, accept(), 'exec', info.command, pty, environment),
   );
   requests.on('subsystem', (accept, reject, info) => {
-    if (info.name !== 'sftp') return reject();
+    // Who asks for no answer leaves us nothing to refuse with.
+    if (info.name !== 'sftp') return (reject as (() => void) | undefined)?.();
     // Through `subsystem` and not `sftp`, the channel stays a stream of bytes that we pass on.
     begin(served, accept(), 'subsystem', info.name, null, {});
   });
@@ -141,6 +189,7 @@ function begin(
   // Nothing comes of a second start on one channel, or of one after its end.
   if (channel === undefined) return;
   const { connection, requests, person, visit, options, desk } = served;
+  served.use.begin(requests);
   const reach = reachOverSsh(
     { kind, command, pty, environment },
     { controlPlane: desk.controlPlane, options },

@@ -4,7 +4,8 @@
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type { Client, Connection, ServerChannel } from 'ssh2';
+import type { Readable } from 'node:stream';
+import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import type { Exit } from '../contract.ts';
 import { sshString, uint32 } from './keys.ts';
 
@@ -18,6 +19,13 @@ const MSG_CHANNEL_REQUEST = 98;
 
 /** RFC 4250 section 4.3. */
 const OPEN_ADMINISTRATIVELY_PROHIBITED = 1;
+const OPEN_RESOURCE_SHORTAGE = 4;
+
+/**
+ * A peer says how large a packet may be that we send it. ssh2 takes any number, and one of 0 has it write empty packets
+ * for ever; all that is known of sends 16 KB or more.
+ */
+const SMALLEST_PACKET = 256;
 
 interface Protocol {
   _kexinit: unknown;
@@ -34,6 +42,7 @@ interface Protocol {
   };
   _handlers: Record<string, (protocol: Protocol, info: ChannelOpen) => void>;
   _onPayload: (payload: Buffer) => unknown;
+  rekey(): void;
   authNone(username: string): void;
   exitStatus(channel: number, status: number): void;
   exitSignal(channel: number, name: string, coreDumped: boolean, message: string): void;
@@ -43,6 +52,7 @@ interface Protocol {
 interface ChannelOpen {
   readonly type: string;
   readonly sender: number;
+  readonly packetSize: number;
 }
 
 interface Insides {
@@ -59,7 +69,7 @@ interface ChannelInsides {
   _chunkcbErr: unknown;
 }
 
-type Peer = Connection | Client;
+export type Peer = Connection | Client;
 type SendPacket = (protocol: Protocol, packet: Buffer, bypass?: boolean) => void;
 
 const inside = (peer: Peer) => peer as unknown as Insides;
@@ -79,6 +89,8 @@ export function checkSsh2(): void {
     onError: () => {},
     messageHandlers: { CHANNEL_OPEN: () => {} },
   });
+  const queues = '_queue' in sample && '_kexinit' in sample;
+  sample.rekey?.();
   const missing = [
     [typeof utils.sendPacket === 'function', 'utils.sendPacket'],
     [typeof sample._packetRW?.write?.alloc === 'function', '_packetRW.write.alloc'],
@@ -86,6 +98,7 @@ export function checkSsh2(): void {
     [Number.isInteger(sample._packetRW?.write?.allocStart), '_packetRW.write.allocStart'],
     [typeof sample._handlers?.CHANNEL_OPEN === 'function', '_handlers'],
     [typeof sample._onPayload === 'function', '_onPayload'],
+    [queues && sample._kexinit !== undefined && Array.isArray(sample._queue), 'rekey'],
     [Array.isArray(sample._authsQueue), '_authsQueue'],
     [typeof sample.authNone === 'function', 'authNone'],
     [typeof sample.exitStatus === 'function', 'exitStatus'],
@@ -103,7 +116,7 @@ export function socketOf(peer: Peer): Socket {
 }
 
 /** More than this on its way to a peer means that the peer does not read. */
-const CONGESTED_BYTES = 4 * 1024 * 1024;
+export const CONGESTED_BYTES = 1024 * 1024;
 const CONGESTED_PACKETS = 128;
 
 /**
@@ -111,8 +124,22 @@ const CONGESTED_PACKETS = 128;
  * a huge window and reads nothing would fill our memory; who sends must ask here first.
  */
 export function congested(peer: Peer): boolean {
-  const { _sock, _protocol } = inside(peer);
-  return _sock.writableLength > CONGESTED_BYTES || (_protocol._queue?.length ?? 0) > CONGESTED_PACKETS;
+  return socketOf(peer).writableLength > CONGESTED_BYTES || queuedPackets(peer) > CONGESTED_PACKETS;
+}
+
+/** What waits for the end of a key exchange. */
+export function queuedPackets(peer: Peer): number {
+  return inside(peer)._protocol._queue?.length ?? 0;
+}
+
+/** Whether keys are exchanged now: we have asked for it, and the peer has not finished its part. */
+export function exchangingKeys(peer: Peer): boolean {
+  return inside(peer)._protocol._kexinit !== undefined;
+}
+
+/** Asks the peer for new keys (RFC 4253 section 9); `handshake` tells when they hold. Not before authentication. */
+export function renewKeys(peer: Peer): void {
+  inside(peer)._protocol.rekey();
 }
 
 /** Calls `then` once, when the socket ran empty or a key exchange is over; ask `congested` again. */
@@ -145,13 +172,19 @@ export function closedByPeer(channel: unknown): boolean {
   return insideChannel(channel).incoming.state === 'closed';
 }
 
-/** Calls `then` when the peer sends more than its window allows, which no honest client does; ssh2 lets it. */
-export function onOverrun(channel: ServerChannel, then: () => void): void {
+/**
+ * Calls `then` when the peer sends more than its window allows, which no honest one does; ssh2 lets it. `stream` is the
+ * channel, or the standard error of a channel that we opened.
+ */
+export function onOverrun(channel: Channel, stream: Readable, then: () => void): void {
   const { incoming } = insideChannel(channel);
-  const push = channel.push;
-  channel.push = (...chunk) => {
-    if (incoming.window < 0) then();
-    return push.apply(channel, chunk);
+  const push = stream.push;
+  stream.push = (...chunk) => {
+    if (incoming.window < 0) {
+      then();
+      return false;
+    }
+    return push.apply(stream, chunk);
   };
 }
 
@@ -174,14 +207,33 @@ export function sendExit(connection: Connection, channel: ServerChannel, exit: E
   }
 }
 
-/** Says no to channels other than sessions with a reason that the client shows (RFC 4254 section 5.1). */
+/**
+ * Says no to channels other than sessions with a reason that the client shows (RFC 4254 section 5.1), and to sessions
+ * that take only tiny packets.
+ */
 export function refuseOtherChannels(connection: Connection, reason: (type: string) => string): void {
   const protocol = inside(connection)._protocol;
   const open = protocol._handlers.CHANNEL_OPEN!;
   protocol._handlers.CHANNEL_OPEN = (self, info) => {
-    if (info.type === 'session' || !connection.authenticated) return open(self, info);
-    self.channelOpenFail(info.sender, OPEN_ADMINISTRATIVELY_PROHIBITED, reason(info.type));
+    if (!connection.authenticated) return open(self, info);
+    if (info.type !== 'session') {
+      self.channelOpenFail(info.sender, OPEN_ADMINISTRATIVELY_PROHIBITED, reason(info.type));
+    } else if (info.packetSize < SMALLEST_PACKET) {
+      self.channelOpenFail(
+        info.sender,
+        OPEN_RESOURCE_SHORTAGE,
+        `packets of less than ${SMALLEST_PACKET} bytes`,
+      );
+    } else open(self, info);
   };
+}
+
+/** Calls `then`, and opens nothing, when a target grants a channel that takes only tiny packets. Call after `ready`. */
+export function onTinyPackets(client: Client, then: () => void): void {
+  const handlers = inside(client)._protocol._handlers;
+  const confirmed = handlers.CHANNEL_OPEN_CONFIRMATION!;
+  handlers.CHANNEL_OPEN_CONFIRMATION = (self, info) =>
+    info.packetSize < SMALLEST_PACKET ? then() : confirmed(self, info);
 }
 
 /**

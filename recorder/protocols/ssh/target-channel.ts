@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Client, ClientChannel } from 'ssh2';
 import type { TargetEvents, TargetSide } from '../contract.ts';
-import { closedByPeer, socketOf } from './ssh2-internals.ts';
+import { closedByPeer, congested, onOverrun, socketOf } from './ssh2-internals.ts';
 import { ChannelWriter } from './writer.ts';
 
 /** How long a target may take to close a connection that is over. */
@@ -26,6 +26,8 @@ export class TargetChannel implements TargetSide {
     // Nothing flows before `start`, but how it ended may be known before.
     channel.pause();
     channel.stderr.pause();
+    // Pausing has no effect on a target that ignores its window; it would fill our memory.
+    for (const stream of [channel, channel.stderr]) onOverrun(channel, stream, () => socket.destroy());
     client.on('close', () => {
       this.#lost = !closedByPeer(channel) && !this.#exited;
       this.#writer.close();
@@ -83,7 +85,8 @@ export class TargetChannel implements TargetSide {
   }
 
   signal(name: string): void {
-    this.#live(() => this.#channel.signal(name));
+    // Signals have no window; a target that reads nothing would have them wait here without end.
+    this.#live(() => congested(this.#client) || this.#channel.signal(name));
   }
 
   destroy(): void {
@@ -101,7 +104,7 @@ export class TargetChannel implements TargetSide {
   }
 
   /** Does nothing once we left; what ssh2 throws about a lost connection is told by its `close`. */
-  #live(work: () => void): void {
+  #live(work: () => unknown): void {
     if (this.#destroyed) return;
     try {
       work();

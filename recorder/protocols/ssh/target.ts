@@ -13,8 +13,9 @@ import { algorithmsForTarget, isHostKeyType } from './algorithms.ts';
 import type { Pty } from './channel.ts';
 import { blobOfLine, fingerprint, publicLine, typeOfBlob } from './keys.ts';
 import { plainAddress } from './limits.ts';
-import { presentCertificate } from './ssh2-internals.ts';
+import { onTinyPackets, presentCertificate } from './ssh2-internals.ts';
 import { TargetChannel } from './target-channel.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** What is asked of the target: what the person asked of us. */
 export interface Wanted {
@@ -132,6 +133,8 @@ async function enter(
     client.once('close', lost);
     client.once('ready', () => {
       client.removeListener('close', lost);
+      onTinyPackets(client, () => socket.destroy());
+      new Upkeep(client, parts.options.limits, () => socket.destroy()).settle();
       resolve(client);
     });
     client.connect({

@@ -18,9 +18,12 @@ const UNREAD_BYTES = 4 * CONGESTED_BYTES;
 const QUEUED_PACKETS = 4_096;
 /** A connection that was ended is given this long to take our last words. */
 const LINGER_MS = 5_000;
-/** A peer that asks for new keys sooner than after this much costs us more than itself. */
-const RESTLESS_MS = 1_000;
-const RESTLESS_BYTES = 64 * 1024;
+/**
+ * A peer may ask for new keys this often; oftener, it costs us more than itself. OpenSSH with a `RekeyLimit` below 1 MB
+ * asks after each packet of 32 KB, since it takes the packet's bytes for blocks.
+ */
+const EXCHANGE_EVERY_MS = 1_000;
+const EXCHANGE_EVERY_BYTES = 16 * 1024;
 
 /**
  * What an encrypted connection needs as long as it lasts, and ssh2 does not do: new keys by time and by bytes (RFC 4253
@@ -38,7 +41,7 @@ export class Upkeep {
   #bytes: number;
   #exchangeSince: number | null = null;
   #ours = false;
-  #restless = 0;
+  #allowed: number;
   #endedSince: number | null = null;
   #paused = false;
 
@@ -48,6 +51,7 @@ export class Upkeep {
     this.#limits = limits;
     this.#cut = cut;
     this.#bytes = this.#moved;
+    this.#allowed = limits.exchangesInARow;
     const socket = socketOf(peer);
     socket.on('data', () => this.#look());
     socket.on('drain', () => {
@@ -102,15 +106,17 @@ export class Upkeep {
 
   #renewed(): void {
     const now = performance.now();
-    const idle = now - this.#since < RESTLESS_MS && this.#moved - this.#bytes < RESTLESS_BYTES;
-    if (!this.#ours) this.#restless = Math.max(0, this.#restless + (idle ? 1 : -1));
+    const earned =
+      (now - this.#since) / EXCHANGE_EVERY_MS + (this.#moved - this.#bytes) / EXCHANGE_EVERY_BYTES;
+    this.#allowed = Math.min(this.#limits.exchangesInARow, this.#allowed + earned);
+    if (!this.#ours) this.#allowed -= 1;
     this.#ours = false;
     this.#exchangeSince = null;
     this.#since = now;
     this.#bytes = this.#moved;
     this.#exchanges += 1;
     if (!this.#settled && this.#exchanges > 1) this.#cut('keys were exchanged twice by a stranger');
-    else if (this.#restless > this.#limits.exchangesInARow) this.#cut('keys were exchanged over and over');
+    else if (this.#allowed < 0) this.#cut('keys were exchanged over and over');
   }
 
   #linger(): void {

@@ -49,6 +49,9 @@ const SIGNATURES: Readonly<Record<string, readonly string[]>> = {
 };
 const ORDER = Object.values(SIGNATURES).flat();
 
+/** The signatures of people's keys that we take. */
+export const SIGNATURES_OF_PEOPLE: readonly string[] = ORDER;
+
 function copy(): Mutable {
   return Object.fromEntries(Object.entries(transport).map(([kind, names]) => [kind, [...names]])) as Mutable;
 }

@@ -2,13 +2,20 @@ import { createServer, type Socket } from 'node:net';
 import ssh2, { type Connection, type ServerChannel, type Session as SessionRequests } from 'ssh2';
 import type { RequestedChannel } from '../../control-plane.ts';
 import type { Desk, Listener, ListenOptions, Protocol } from '../contract.ts';
-import { algorithmsForPeople } from './algorithms.ts';
+import { algorithmsForPeople, SIGNATURES_OF_PEOPLE } from './algorithms.ts';
 import { authenticate, type Known } from './authentication.ts';
 import { PersonChannel, type Pty, ptyOf } from './channel.ts';
 import { awaitIdentification } from './identification.ts';
 import { asOpenSshKey } from './keys.ts';
 import { Door, type Visit } from './limits.ts';
-import { checkSsh2, disconnect, refuseOtherChannels, socketOf, terminalModesOf } from './ssh2-internals.ts';
+import {
+  checkSsh2,
+  disconnect,
+  refuseOtherChannels,
+  socketOf,
+  tellSignatures,
+  terminalModesOf,
+} from './ssh2-internals.ts';
 import { reachOverSsh } from './target.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -79,6 +86,7 @@ function greet(connection: Connection, visit: Visit, options: ListenOptions, des
   const { controlPlane, logger } = desk;
   connection.setMaxListeners(0);
   socketOf(connection).setMaxListeners(0);
+  tellSignatures(connection, SIGNATURES_OF_PEOPLE);
   refuseOtherChannels(connection, () => NO_FORWARDING);
   const modes = terminalModesOf(connection);
   const upkeep = new Upkeep(connection, options.limits, why => {

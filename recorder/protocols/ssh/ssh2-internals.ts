@@ -14,6 +14,8 @@ const require = createRequire(import.meta.url);
 
 /** RFC 4250 section 4.1.2. */
 const MSG_DISCONNECT = 1;
+/** RFC 8308 section 2.3. */
+const MSG_EXT_INFO = 7;
 const MSG_USERAUTH_REQUEST = 50;
 const MSG_CHANNEL_REQUEST = 98;
 
@@ -30,7 +32,7 @@ const SMALLEST_PACKET = 256;
 interface Protocol {
   _kexinit: unknown;
   _queue: unknown[] | undefined;
-  _kex: { sessionID: Buffer };
+  _kex: { sessionID: Buffer; remoteExtInfoEnabled: boolean };
   _authsQueue: string[];
   _packetRW: {
     write: {
@@ -42,6 +44,7 @@ interface Protocol {
   };
   _handlers: Record<string, (protocol: Protocol, info: ChannelOpen) => void>;
   _onPayload: (payload: Buffer) => unknown;
+  _onHandshakeComplete: (negotiated: unknown) => void;
   rekey(): void;
   authNone(username: string): void;
   exitStatus(channel: number, status: number): void;
@@ -99,6 +102,7 @@ export function checkSsh2(): void {
     [typeof sample._handlers?.CHANNEL_OPEN === 'function', '_handlers'],
     [typeof sample._onPayload === 'function', '_onPayload'],
     [queues && sample._kexinit !== undefined && Array.isArray(sample._queue), 'rekey'],
+    [typeof sample._onHandshakeComplete === 'function', '_onHandshakeComplete'],
     [Array.isArray(sample._authsQueue), '_authsQueue'],
     [typeof sample.authNone === 'function', 'authNone'],
     [typeof sample.exitStatus === 'function', 'exitStatus'],
@@ -234,6 +238,23 @@ export function onTinyPackets(client: Client, then: () => void): void {
   const confirmed = handlers.CHANNEL_OPEN_CONFIRMATION!;
   handlers.CHANNEL_OPEN_CONFIRMATION = (self, info) =>
     info.packetSize < SMALLEST_PACKET ? then() : confirmed(self, info);
+}
+
+/**
+ * Tells a client which signatures of its keys we take (RFC 8308 section 3.1). ssh2's own list has SHA-1 and DSA in it,
+ * and lacks a comma. Call before the first key exchange is over.
+ */
+export function tellSignatures(connection: Connection, names: readonly string[]): void {
+  const protocol = inside(connection)._protocol;
+  const complete = protocol._onHandshakeComplete;
+  protocol._onHandshakeComplete = negotiated => {
+    protocol._onHandshakeComplete = complete;
+    const wanted = protocol._kex.remoteExtInfoEnabled;
+    protocol._kex.remoteExtInfoEnabled = false;
+    const extension = [sshString('server-sig-algs'), sshString(names.join(','))];
+    if (wanted) transmit(protocol, Buffer.concat([Buffer.of(MSG_EXT_INFO), uint32(1), ...extension]), false);
+    complete(negotiated);
+  };
 }
 
 /**

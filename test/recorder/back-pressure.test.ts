@@ -236,16 +236,9 @@ describe('a peer that ignores the rules is cut:', () => {
 });
 
 describe('a person asks without end and reads no answer:', () => {
+  const place = Buffer.concat([sshString('a'), uint32(1)]);
   const open = (type: string) =>
-    Buffer.concat([
-      Buffer.of(90),
-      sshString(type),
-      uint32(1),
-      uint32(9),
-      uint32(32_768),
-      sshString('a'),
-      uint32(1),
-    ]);
+    Buffer.concat([Buffer.of(90), sshString(type), uint32(1), uint32(9), uint32(32_768), place, place]);
   const request = (type: string, ...rest: Buffer[]) =>
     Buffer.concat([Buffer.of(98), uint32(0), sshString(type), Buffer.of(1), ...rest]);
 

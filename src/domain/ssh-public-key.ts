@@ -17,7 +17,10 @@ const TYPES = new Set([
   'ecdsa-sha2-nistp521',
   'ssh-rsa',
 ]);
-const MIN_RSA_BYTES = 256;
+const MIN_RSA_BITS = 2048;
+const MAX_RSA_BITS = 16_384;
+/** A point that is not compressed: 4, then both coordinates (RFC 5656, section 3.1). */
+const POINT_BYTES: Readonly<Record<string, number>> = { nistp256: 65, nistp384: 97, nistp521: 133 };
 
 /** `null` for anything that is not one plain public key: certificates, options, weak or broken ones. */
 export function readPublicKey(text: string): SshPublicKey | null {
@@ -35,8 +38,23 @@ export function readPublicKey(text: string): SshPublicKey | null {
 
 function plausible(type: string, fields: readonly Buffer[]): boolean {
   if (type === 'ssh-ed25519') return fields.length === 2 && fields[1]!.length === 32;
-  if (type === 'ssh-rsa') return fields.length === 3 && fields[2]!.length >= MIN_RSA_BYTES;
-  return fields.length === 3 && fields[1]!.toString() === type.slice('ecdsa-sha2-'.length);
+  if (fields.length !== 3) return false;
+  const [, first, second] = fields as [Buffer, Buffer, Buffer];
+  if (type !== 'ssh-rsa') {
+    const curve = type.slice('ecdsa-sha2-'.length);
+    return first.toString() === curve && second.length === POINT_BYTES[curve] && second[0] === 4;
+  }
+  // An even exponent or modulus belongs to no key; zeros before a modulus make it look longer than it is.
+  const odd = (number: Buffer) => number.length > 0 && number[number.length - 1]! % 2 === 1;
+  return odd(first) && odd(second) && bitsOf(second) >= MIN_RSA_BITS && bitsOf(second) <= MAX_RSA_BITS;
+}
+
+/** Of an `mpint` that is positive; 0 for any other (RFC 4251, section 5). */
+function bitsOf(number: Buffer): number {
+  const from = number[0] === 0 ? 1 : 0;
+  const lead = number[from] ?? 0;
+  if (lead === 0 || (from === 0 && lead >= 0x80)) return 0;
+  return (number.length - from) * 8 - Math.clz32(lead) + 24;
 }
 
 /** The length-prefixed strings that a blob is made of, all of it (RFC 4251, section 5). */

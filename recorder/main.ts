@@ -57,7 +57,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   signInsPerAddress: 4,
   signIns: 128,
   connections: 2048,
-  connectionsPerPerson: 64,
+  connectionsPerPerson: 128,
   unusedMs: 600_000,
   channels: 32,
   reachMs: 10_000,

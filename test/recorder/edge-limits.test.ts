@@ -221,6 +221,31 @@ describe('people are limited', () => {
     for (const client of clients) client.end();
   });
 
+  test('and who leaves while we ask who they are takes no place', async () => {
+    await open({ connectionsPerPerson: 2 });
+    const { controlPlane } = house;
+    const identify = controlPlane.identifyKey.bind(controlPlane);
+    let asked = 0;
+    let answer: () => void = () => {};
+    const waits = new Promise<void>(resolve => {
+      answer = resolve;
+    });
+    controlPlane.identifyKey = async key => {
+      asked += 1;
+      await waits;
+      return identify(key);
+    };
+    const runs = Array.from({ length: 4 }, () => house.ssh(['true']));
+    while (asked < 4) await new Promise(resolve => setTimeout(resolve, 10));
+    for (const run of runs) run.child.kill('SIGKILL');
+    await Promise.all(runs.map(run => run.ended));
+    // The gateway sees them go before it hears who they were.
+    await new Promise(resolve => setTimeout(resolve, 200));
+    answer();
+    controlPlane.identifyKey = identify;
+    for (let times = 0; times < 3; times += 1) await serves();
+  });
+
   test('in how long a connection opens nothing', async () => {
     await open({ unusedMs: 300 });
     const client = await knownClient(house);

@@ -50,14 +50,13 @@ export function authenticate(
   known: (person: Known) => void,
 ): void {
   const accept = (context: AuthContext, caller: Caller) => {
-    if (!visit.known(caller.person)) {
-      parts.logger.warn(
-        { address: visit.address, person: caller.person },
-        'one person has too many connections',
-      );
+    const answer = visit.known(caller.person);
+    if (answer === 'too-many') {
+      const { address } = visit;
+      parts.logger.warn({ address, person: caller.person }, 'one person has too many connections');
       disconnect(connection, TOO_MANY_CONNECTIONS, 'Too many connections of yours are open');
-      return;
     }
+    if (answer !== 'welcome') return;
     const knownBy: Known['knownBy'] =
       context.method === 'publickey'
         ? { kind: 'key', fingerprint: fingerprint(context.key.data) }

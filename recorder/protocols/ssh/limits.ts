@@ -211,18 +211,15 @@ export class Visit {
     return this.#questions >= this.#limits.keyQuestions;
   }
 
-  get isKnown(): boolean {
-    return this.#person !== null;
-  }
-
-  /** The person is known: no limit for strangers holds any more. False: they have too many connections already. */
-  known(person: string): boolean {
-    if (!this.#people.hasRoom(person)) return false;
+  /** The person is known: no limit for strangers holds any more, unless they went meanwhile, or have no place left. */
+  known(person: string): 'welcome' | 'gone' | 'too-many' {
+    if (this.#crowd === null) return this.#person === person ? 'welcome' : 'gone';
+    if (!this.#people.hasRoom(person)) return 'too-many';
     this.leave();
     this.#person = person;
     this.#people.add(person);
     this.#arrivals.giveBack(this.#network);
-    return true;
+    return 'welcome';
   }
 
   leave(): void {

@@ -84,13 +84,15 @@ export class NearEnd {
   /** Of Maya, or of a stranger who has keys and no name. */
   static async of(house: House, who: 'maya' | 'stranger'): Promise<NearEnd> {
     const { emit } = ssh2.Server.prototype;
-    let near: ssh2.Connection | null = null;
+    const came: ssh2.Connection[] = [];
     ssh2.Server.prototype.emit = function (this: ssh2.Server, name: string, ...rest: unknown[]) {
-      if (name === 'connection') near = rest[0] as ssh2.Connection;
+      if (name === 'connection') came.push(rest[0] as ssh2.Connection);
       return emit.call(this, name as never, ...(rest as never[]));
     } as never;
     try {
       const client = who === 'maya' ? await knownClient(house) : await stranger(house);
+      // Targets have connections too.
+      const near = came.find(each => socketOf(each as never).remotePort === socketOf(client).localPort);
       client.on('error', () => {});
       const end = new NearEnd(near!, client);
       // The client has its keys a moment before the gateway has.

@@ -12,8 +12,9 @@ import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
 import type { Configuration } from './configuration.ts';
 import { ConfigurationError } from './configuration.ts';
+import { contextOf } from './credentials/contexts.ts';
 import { credentialKinds } from './credentials/kinds.ts';
-import { openKeyring } from './credentials/seal.ts';
+import { openKeyring, sealingName } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
 import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
@@ -124,8 +125,12 @@ async function assemble(
     notifier: openNotifier(channel, () => clock.now()),
     secrets: notifierKinds[channel.kind]!.secrets,
   }));
-  const keyring = await openKeyring({ key: configuration.key, file: join(keys, 'sealing.key') });
-  const database = await openDatabase(configuration, logger);
+  const keyring = await openKeyring({
+    key: configuration.key,
+    retired: configuration.retiredKeys,
+    file: join(keys, 'sealing.key'),
+  });
+  const database = await openDatabase({ ...configuration, sealing: await sealingName(keyring) }, logger);
   stops.push(() => database.close());
 
   const engagements = openEngagements(database, source => {
@@ -224,10 +229,10 @@ async function assemble(
   });
   stops.push(() => door.close());
   await makeFileOnce(join(keys, 'gateway-host.sealed'), () =>
-    keyring.seal(Buffer.from(createHostKey()), 'gateway/host'),
+    keyring.seal(Buffer.from(createHostKey()), contextOf.gatewayHostKey),
   );
   const hostKey = keyring
-    .unseal((await readFile(join(keys, 'gateway-host.sealed'), 'utf8')).trim(), 'gateway/host')
+    .unseal((await readFile(join(keys, 'gateway-host.sealed'), 'utf8')).trim(), contextOf.gatewayHostKey)
     .toString();
   const gateway = await startGateway(
     {

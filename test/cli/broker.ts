@@ -113,7 +113,13 @@ export async function sallyport(argv: readonly string[], around: Around = {}) {
     }),
     sealing: () => ({
       key: around.data === undefined ? 'a'.repeat(64) : null,
+      retired: [],
       file: `${around.data ?? '/nowhere'}/keys/sealing.key`,
+    }),
+    kept: () => ({
+      data: around.data ?? '/nowhere',
+      database: null,
+      settings: `${around.data ?? '/nowhere'}/sallyport.yaml`,
     }),
     now: () => NOW,
     pause: around.pause ?? (async () => {}),

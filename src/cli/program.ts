@@ -134,7 +134,13 @@ function addServing(program: Command, terminal: Terminal): void {
   program
     .command('seal')
     .description('seal a secret, read from standard input, for sallyport.yaml')
-    .action(async () => (await import('./seal.ts')).seal(terminal));
+    .option('--rotate', 'seal all that is kept again, under a new key')
+    .addOption(new Option('--forget-retired', 'remove retired keys that nothing needs').conflicts('rotate'))
+    .action(async ({ rotate, forgetRetired }) => {
+      if (rotate) ended(await (await import('./rotate.ts')).rotate(terminal));
+      else if (forgetRetired) ended(await (await import('./rotate.ts')).forgetRetired(terminal));
+      else await (await import('./seal.ts')).seal(terminal);
+    });
 }
 
 function addPeople(program: Command, terminal: Terminal): void {

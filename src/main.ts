@@ -35,6 +35,7 @@ import { openEngagements } from './store/engagements.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
+import { wasBrokenOff } from './store/restore.ts';
 import { probeLog, readVitals } from './store/vitals.ts';
 import { askedOnce, inTime } from './vitals/in-time.ts';
 import { Instruments } from './vitals/instruments.ts';
@@ -116,6 +117,9 @@ async function assemble(
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigurationError(`SALLYPORT_POLICIES: cannot read ${configuration.policies}: ${code}`);
   });
+  if (await wasBrokenOff(data)) {
+    throw new ConfigurationError(`SALLYPORT_DATA: a restore into ${data} was broken off: call it again`);
+  }
   const keys = join(data, 'keys');
   const recordings = join(data, 'recordings');
   await mkdir(data, { recursive: true, mode: 0o700 });

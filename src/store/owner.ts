@@ -3,6 +3,7 @@ import postgres from 'postgres';
 import { at, migrations, quiet } from './database.ts';
 import { OWNER, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { DataInUse } from './lock-data.ts';
+import { type Appendable, appendArguments } from './log.ts';
 import { exists } from './postgres-binaries.ts';
 import { PORT, runningSocketFolder } from './postgres-place.ts';
 import type { Log } from './postgres-process.ts';
@@ -86,3 +87,17 @@ export const SEE_ALL_TENANTS = `select set_config('app.tenants',
 
 /** Held by whatever must not run beside a change of the sealing key, or of what is sealed. */
 export const SEALED_LOCK = 7_205_518;
+
+/** Appends to one tenant's chain from a connection without drizzle, in the caller's transaction. */
+export async function appendAsOwner(
+  tx: postgres.TransactionSql,
+  tenant: string,
+  events: readonly Appendable[],
+): Promise<void> {
+  const values = appendArguments(tenant, events);
+  const list = values.map(({ type }, i) => `$${i + 1}::text::${type}`).join(', ');
+  await tx.unsafe(
+    `select from append_log(${list})`,
+    values.map(({ text }) => text),
+  );
+}

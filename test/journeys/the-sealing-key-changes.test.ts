@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Configuration } from '../../src/configuration.ts';
 import { openKeyring } from '../../src/credentials/seal.ts';
 import { execute } from '../../src/demo/stage.ts';
 import { openAsOwner, SEE_ALL_TENANTS } from '../../src/store/owner.ts';
@@ -14,17 +15,24 @@ import { granted, logOf, raised } from '../fixtures/raised.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
 const quiet = { debug() {}, info() {}, warn() {} };
-const stage = raised();
+let configuration: Configuration;
+const stage = raised({
+  configure: given => {
+    configuration = given;
+    return given;
+  },
+});
+const reach = () => openAsOwner({ database: configuration.database, data: data() }, quiet);
+const around = () => ({ data: data(), kept: { settings: settings(), database: configuration.database } });
 const data = () => join(stage().folder, 'broker');
 const keyFile = () => join(data(), 'keys', 'sealing.key');
 const settings = () => join(stage().folder, 'sallyport.yaml');
-const seal = (...args: string[]) =>
-  sallyport(['seal', ...args], { data: data(), kept: { settings: settings() } });
+const seal = (...args: string[]) => sallyport(['seal', ...args], around());
 const keysInFile = async () => (await readFile(keyFile(), 'utf8')).trim().split('\n').length;
 
 let owner: postgres.Sql;
 beforeAll(async () => {
-  const database = await openAsOwner({ database: null, data: data() }, quiet);
+  const database = await reach();
   owner = database.open();
   await stage().api('dana', 'POST', '/targets/db01/host-keys', {
     host_key: stage().db01.hostKeyLine,
@@ -119,7 +127,7 @@ describe('the sealing key changes while the broker runs', () => {
   it('killed in the middle, it is finished by the next call, and everything opens meanwhile', async () => {
     const before = await keyIdsInUse();
     // Holds the rotation where files are done and rows are not.
-    const holder = (await openAsOwner({ database: null, data: data() }, quiet)).open();
+    const holder = (await reach()).open();
     let free = () => {};
     const held = new Promise<void>(resolve => {
       free = resolve;
@@ -129,7 +137,16 @@ describe('the sealing key changes while the broker runs', () => {
       await held;
     });
     const child = spawn(process.execPath, [PROGRAM, 'seal', '--rotate'], {
-      env: { PATH: process.env.PATH, SALLYPORT_DATA: data(), SALLYPORT_CONFIG: settings() },
+      env: {
+        PATH: process.env.PATH,
+        SALLYPORT_DATA: data(),
+        ...(configuration.database
+          ? {
+              DATABASE_URL: configuration.database.url,
+              DATABASE_MIGRATION_URL: configuration.database.migrationUrl,
+            }
+          : {}),
+      },
       stdio: 'ignore',
     });
     const waiting = () => owner`
@@ -157,7 +174,7 @@ describe('the sealing key changes while the broker runs', () => {
     const key = randomBytes(32).toString('base64');
     const old = (await readFile(keyFile(), 'utf8')).trim();
     const { code, err } = await sallyport(['seal', '--rotate'], {
-      data: data(),
+      ...around(),
       sealing: { key, retired: [old] },
     });
     expect(code).toBe(1);
@@ -168,7 +185,7 @@ describe('the sealing key changes while the broker runs', () => {
 
   it('with no retired key in the environment there is nothing to rotate from', async () => {
     const { code, err } = await sallyport(['seal', '--rotate'], {
-      data: data(),
+      ...around(),
       sealing: { key: randomBytes(32).toString('hex') },
     });
     expect(code).toBe(2);
@@ -180,14 +197,17 @@ describe('the sealing key changes while the broker runs', () => {
     const key = randomBytes(32).toString('hex');
     await owner.end();
     await stage().broker.stop();
-    const around = { data: data(), sealing: { key, retired: [old] }, kept: { settings: settings() } };
-    const { code, out } = await sallyport(['seal', '--rotate'], around);
+    const { code, out } = await sallyport(['seal', '--rotate'], {
+      ...around(),
+      sealing: { key, retired: [old] },
+    });
     expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('SALLYPORT_KEY_RETIRED may go') });
     await rm(keyFile());
-    const database = await openAsOwner({ database: null, data: data() }, quiet);
+    const database = await reach();
     owner = database.open();
     const { keyId } = await openKeyring({ key, file: 'none' });
     expect([...(await keyIdsInUse())]).toEqual([keyId]);
+    await owner`select set_config('app.tenants', 'acme', false)`;
     const [last] = await owner`select action from log_entry where tenant = 'acme' order by seq desc limit 1`;
     expect(last).toEqual({ action: 'sealing-key.rotated' });
     await owner.end();

@@ -9,7 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const gaps = await withoutCoreDumps();
-if (process.argv[2] === 'serve') for (const gap of gaps) process.stderr.write(`sallyport: ${gap}\n`);
+if (process.argv[2] === 'serve') for (const gap of gaps) process.stdout.write(`sallyport: ${gap}\n`);
 
 const code = await run(process.argv.slice(2), processTerminal());
 // Never process.exit: what is still being written would be lost.

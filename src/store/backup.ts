@@ -20,7 +20,14 @@ import { syncFolder } from './replace-file.ts';
  * Sign-ins, begun and complete, are left out: what was revoked or ended after a backup must not come back to life
  * with it. Everybody signs in again after a restore.
  */
-export const NOT_KEPT: readonly string[] = ['sign_in_attempt', 'web_session', 'token', 'ssh_sign_in'];
+export const NOT_KEPT: readonly string[] = [
+  'sign_in_attempt',
+  'web_session',
+  'token',
+  'ssh_sign_in',
+  'device_sign_in',
+  'wrong_device_code',
+];
 
 const ROWS = 500;
 

@@ -153,7 +153,7 @@ describe('a backup', () => {
 
   it('holds no sign-in, begun or done', async () => {
     const tables = (await readdir(join(backup, 'database'))).map(name => name.replace('.ndjson', ''));
-    for (const left of ['sign_in_attempt', 'web_session', 'token', 'ssh_sign_in']) {
+    for (const left of ['sign_in_attempt', 'web_session', 'token', 'ssh_sign_in', 'device_sign_in']) {
       expect(tables).not.toContain(left);
     }
   });

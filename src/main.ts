@@ -134,7 +134,7 @@ async function assemble(
     retired: configuration.retiredKeys,
     file: join(keys, 'sealing.key'),
   });
-  const database = await openDatabase({ ...configuration, sealing: await sealingName(keyring) }, logger);
+  const database = await openDatabase({ ...configuration, sealing: sealingName(keyring) }, logger);
   stops.push(() => database.close());
 
   const engagements = openEngagements(database, source => {

@@ -81,13 +81,13 @@ async function withKeys(
 
 /** A broker with other keys could not open what is sealed here, and would go on sealing under what is to go. */
 async function everySealerIs(owner: postgres.Sql, keyring: Keyring): Promise<void> {
-  const ours = await sealingName(keyring);
+  const ours = sealingName(keyring);
   const others = (await sealersConnected(owner)).filter(name => name !== ours);
   if (others.length === 0) return;
   throw answerIsNo(
     keyring.file === null
       ? `a broker runs that does not seal under SALLYPORT_KEY (${others.join(', ')}; here ${ours}): restart it with the new key as SALLYPORT_KEY and the old one as SALLYPORT_KEY_RETIRED, then call this again`
-      : `a broker runs that does not follow ${keyring.file} (${others.join(', ')}; here ${ours}): call this where that broker runs, with its settings`,
+      : `a broker runs that does not follow the key file (${others.join(', ')}): call this with the settings of that broker`,
   );
 }
 

@@ -1,6 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { type KeyFile, openKeyFile } from './key-file.ts';
 import { SealError } from './seal-error.ts';
 
@@ -149,11 +147,8 @@ function parseKey(text: string, from: string): Buffer {
 }
 
 /**
- * Under what a process seals, short enough for the name of a database connection: the key, or the file that it
- * follows. Two processes with the same name seal under the same key, also after the file was given a new one.
+ * Under what a process seals, short enough for the name of a database connection: a key, or the key file, which all
+ * brokers of an installation share and follow.
  */
-export async function sealingName({ keyId, file }: Keyring): Promise<string> {
-  if (file === null) return `key ${keyId}`;
-  const place = `${hostname()} ${await realpath(file)}`;
-  return `file ${createHash('sha256').update(place).digest('base64url').slice(0, 12)}`;
-}
+export const sealingName = ({ keyId, file }: Keyring): string =>
+  file === null ? `key ${keyId}` : 'key file';

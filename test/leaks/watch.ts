@@ -155,10 +155,12 @@ function hearStream(stream: Readable | null, place: string): void {
 }
 
 /**
- * Answers whose purpose is to hand a secret to its owner: a token to a person, a code to the browser it is for, and
- * at the sign-out the browser's own ID token to take to its provider (OpenID Connect RP-Initiated Logout).
+ * Answers whose purpose is to hand a secret to its owner: a token to a person, and at the sign-out the browser's own
+ * ID token to take to its provider (OpenID Connect RP-Initiated Logout).
  */
-const HANDS_OUT = /^POST \/(.*(token|device)|signout$)|^GET \/auth(\/|$)/;
+const HANDS_OUT = /^POST \/(.*(token|device)|signout$)/;
+/** Pages of the providers that stand in for the parties' own; the demo's show passwords on purpose. */
+const PROVIDER = /^[A-Z]+ \/(auth|interaction|session\/end)(\/|$)/;
 /** A chat's address for messages is its secret; the chat room of the stage hears it asked for. */
 const SECRET_ADDRESS = /^\/slack\//;
 
@@ -171,8 +173,9 @@ function watchAnswers(): void {
     const { method, url = '' } = response.req;
     const path = url.split('?')[0]!;
     if (!SECRET_ADDRESS.test(path)) capture('an address that was asked for', publicAddress(url));
-    if (response.statusCode < 400 && HANDS_OUT.test(`${method} ${path}`)) return;
-    capture(`the answer to ${method} ${path}`, chunk);
+    const asked = `${method} ${path}`;
+    if (PROVIDER.test(asked) || (response.statusCode < 400 && HANDS_OUT.test(asked))) return;
+    capture(`the answer to ${asked}`, chunk);
   };
   http.ServerResponse.prototype.write = function (this: ServerResponse, chunk: unknown, ...rest: never[]) {
     hear(this, chunk);

@@ -1,15 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import type { Reporter, TestModule } from 'vitest/node';
-
-/** The last line of a run, for programs: how many passed and how many did not. */
-const count: Reporter = {
-  onTestRunEnd(modules: readonly TestModule[]) {
-    const tests = modules.flatMap(module => [...module.children.allTests()]);
-    const of = (state: string) => tests.filter(test => test.result().state === state).length;
-    const broken = modules.filter(module => module.errors().length > 0).length;
-    console.log(`${of('passed')} passed, ${of('failed') + broken} failed, ${of('skipped')} skipped`);
-  },
-};
+import { reporters } from './test/leaks/reporter.ts';
 
 export default defineConfig({
   test: {
@@ -17,7 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
-    reporters: ['default', count],
+    setupFiles: 'test/leaks/watch.ts',
+    reporters,
     projects: [
       {
         extends: true,

@@ -19,6 +19,8 @@ export interface Configuration {
   readonly database: { readonly url: string; readonly migrationUrl: string } | null;
   /** 32 bytes as hex or base64; null: a file under `data`. */
   readonly key: string | null;
+  /** Keys that only open what was sealed before `key`. */
+  readonly retiredKeys: readonly string[];
   readonly clients: readonly OidcClient[];
   readonly channels: readonly Channel[];
   /** Seconds. */
@@ -157,21 +159,6 @@ export function readConfiguration(
   const path = named ?? 'sallyport.yaml';
   const settings = readSettings(path, named !== null);
   const open = (value: Secret, where: string) => openSecret(value, where, environment, unseal);
-  const databaseUrl = text(environment, 'DATABASE_URL');
-  const migrationUrl = text(environment, 'DATABASE_MIGRATION_URL');
-  for (const [name, value] of [
-    ['DATABASE_URL', databaseUrl],
-    ['DATABASE_MIGRATION_URL', migrationUrl],
-  ] as const) {
-    if (value !== null && !/^postgres(ql)?:\/\//.test(value)) {
-      throw new ConfigurationError(`${name} is not a postgres:// address`);
-    }
-  }
-  if (migrationUrl !== null && databaseUrl === null) {
-    throw new ConfigurationError(
-      'DATABASE_MIGRATION_URL is set and DATABASE_URL is not: set both, or neither',
-    );
-  }
   const names = new Set<string>();
   for (const { name } of settings.channels) {
     if (names.has(name)) throw new ConfigurationError(`${path}: channels: the name "${name}" is used twice`);
@@ -182,10 +169,11 @@ export function readConfiguration(
     url,
     http: listenerOf(environment, 'SALLYPORT_HTTP', '127.0.0.1:8080'),
     ssh: listenerOf(environment, 'SALLYPORT_SSH', '127.0.0.1:2222'),
-    data: resolve(text(environment, 'SALLYPORT_DATA') ?? './data'),
+    data: dataFolderOf(environment),
     policies: resolve(text(environment, 'SALLYPORT_POLICIES') ?? './policies'),
-    database: databaseUrl === null ? null : { url: databaseUrl, migrationUrl: migrationUrl ?? databaseUrl },
+    database: databaseOf(environment),
     key: keyOf(environment),
+    retiredKeys: retiredKeysOf(environment),
     clients: settings.oidc.map((client, i) => ({
       issuer: client.issuer.replace(/\/$/, ''),
       clientId: client.client_id,
@@ -226,7 +214,22 @@ function tokenOf(value: string): string {
 /** Where the sealing key is: what must be known before sealed settings can be read. */
 export const readSealing = (environment: Environment = process.env) => ({
   key: keyOf(environment),
-  file: join(resolve(text(environment, 'SALLYPORT_DATA') ?? './data'), 'keys', 'sealing.key'),
+  retired: retiredKeysOf(environment),
+  file: join(dataFolderOf(environment), 'keys', 'sealing.key'),
+});
+
+/** What an installation keeps, and where: for the commands that work on it as a whole, beside the broker. */
+export interface Kept {
+  readonly data: string;
+  readonly database: Configuration['database'];
+  /** Where `sallyport.yaml` is, or would be. */
+  readonly settings: string;
+}
+
+export const readKept = (environment: Environment = process.env): Kept => ({
+  data: dataFolderOf(environment),
+  database: databaseOf(environment),
+  settings: text(environment, 'SALLYPORT_CONFIG') ?? 'sallyport.yaml',
 });
 
 /** Where the command line finds the broker, and what it shows to be let in. */
@@ -243,7 +246,7 @@ export function readClientConfiguration(environment: Environment = process.env) 
     /** The program that opens an address in a browser; null where there is no screen to open one on. */
     browser: browserOf(environment),
     policies: resolve(text(environment, 'SALLYPORT_POLICIES') ?? './policies'),
-    data: resolve(text(environment, 'SALLYPORT_DATA') ?? './data'),
+    data: dataFolderOf(environment),
     /** Where the demo would like to listen. */
     ports: {
       http: listenerOf(environment, 'SALLYPORT_HTTP', '127.0.0.1:8080').port,
@@ -257,6 +260,28 @@ function browserOf(environment: Environment): string | null {
   if (process.platform === 'darwin') return 'open';
   const screen = environment.DISPLAY || environment.WAYLAND_DISPLAY;
   return process.platform !== 'win32' && screen ? 'xdg-open' : null;
+}
+
+const dataFolderOf = (environment: Environment): string =>
+  resolve(text(environment, 'SALLYPORT_DATA') ?? './data');
+
+function databaseOf(environment: Environment): Configuration['database'] {
+  const databaseUrl = text(environment, 'DATABASE_URL');
+  const migrationUrl = text(environment, 'DATABASE_MIGRATION_URL');
+  for (const [name, value] of [
+    ['DATABASE_URL', databaseUrl],
+    ['DATABASE_MIGRATION_URL', migrationUrl],
+  ] as const) {
+    if (value !== null && !/^postgres(ql)?:\/\//.test(value)) {
+      throw new ConfigurationError(`${name} is not a postgres:// address`);
+    }
+  }
+  if (migrationUrl !== null && databaseUrl === null) {
+    throw new ConfigurationError(
+      'DATABASE_MIGRATION_URL is set and DATABASE_URL is not: set both, or neither',
+    );
+  }
+  return databaseUrl === null ? null : { url: databaseUrl, migrationUrl: migrationUrl ?? databaseUrl };
 }
 
 const text = (environment: Environment, name: string): string | null => environment[name]?.trim() || null;
@@ -285,10 +310,18 @@ function listenerOf(environment: Environment, name: string, standard: string): L
 
 function keyOf(environment: Environment): string | null {
   const value = text(environment, 'SALLYPORT_KEY');
-  if (value === null) return null;
+  return value === null ? null : keyIn(value, 'SALLYPORT_KEY');
+}
+
+const retiredKeysOf = (environment: Environment): string[] =>
+  (text(environment, 'SALLYPORT_KEY_RETIRED')?.split(/[\s,]+/) ?? []).map(value =>
+    keyIn(value, 'SALLYPORT_KEY_RETIRED'),
+  );
+
+function keyIn(value: string, name: string): string {
   const bytes = /^[0-9a-fA-F]{64}$/.test(value) ? 32 : Buffer.from(value, 'base64').length;
   // The value itself is a secret: it is not repeated.
-  if (bytes !== 32) throw new ConfigurationError('SALLYPORT_KEY is not 32 bytes as hex or base64');
+  if (bytes !== 32) throw new ConfigurationError(`${name} is not 32 bytes as hex or base64`);
   return value;
 }
 

@@ -12,8 +12,9 @@ import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
 import type { Configuration } from './configuration.ts';
 import { ConfigurationError } from './configuration.ts';
+import { contextOf } from './credentials/contexts.ts';
 import { credentialKinds } from './credentials/kinds.ts';
-import { openKeyring } from './credentials/seal.ts';
+import { openKeyring, sealingName } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
 import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
@@ -34,6 +35,7 @@ import { openEngagements } from './store/engagements.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
+import { wasBrokenOff } from './store/restore.ts';
 import { probeLog, readVitals } from './store/vitals.ts';
 import { askedOnce, inTime } from './vitals/in-time.ts';
 import { Instruments } from './vitals/instruments.ts';
@@ -115,6 +117,9 @@ async function assemble(
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigurationError(`SALLYPORT_POLICIES: cannot read ${configuration.policies}: ${code}`);
   });
+  if (await wasBrokenOff(data)) {
+    throw new ConfigurationError(`SALLYPORT_DATA: a restore into ${data} was broken off: call it again`);
+  }
   const keys = join(data, 'keys');
   const recordings = join(data, 'recordings');
   await mkdir(data, { recursive: true, mode: 0o700 });
@@ -124,8 +129,12 @@ async function assemble(
     notifier: openNotifier(channel, () => clock.now()),
     secrets: notifierKinds[channel.kind]!.secrets,
   }));
-  const keyring = await openKeyring({ key: configuration.key, file: join(keys, 'sealing.key') });
-  const database = await openDatabase(configuration, logger);
+  const keyring = await openKeyring({
+    key: configuration.key,
+    retired: configuration.retiredKeys,
+    file: join(keys, 'sealing.key'),
+  });
+  const database = await openDatabase({ ...configuration, sealing: sealingName(keyring) }, logger);
   stops.push(() => database.close());
 
   const engagements = openEngagements(database, source => {
@@ -224,10 +233,10 @@ async function assemble(
   });
   stops.push(() => door.close());
   await makeFileOnce(join(keys, 'gateway-host.sealed'), () =>
-    keyring.seal(Buffer.from(createHostKey()), 'gateway/host'),
+    keyring.seal(Buffer.from(createHostKey()), contextOf.gatewayHostKey),
   );
   const hostKey = keyring
-    .unseal((await readFile(join(keys, 'gateway-host.sealed'), 'utf8')).trim(), 'gateway/host')
+    .unseal((await readFile(join(keys, 'gateway-host.sealed'), 'utf8')).trim(), contextOf.gatewayHostKey)
     .toString();
   const gateway = await startGateway(
     {

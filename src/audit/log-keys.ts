@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { contextOf } from '../credentials/contexts.ts';
 import type { Keyring } from '../credentials/seal.ts';
 import { makeFileOnce } from '../store/make-file-once.ts';
 import { originOf } from './checkpoint.ts';
@@ -19,7 +20,7 @@ export async function openLogKey(
   log: { instance: string; tenant: string },
 ): Promise<LogKey> {
   const name = originOf(log.instance, log.tenant);
-  const context = `log/${log.tenant}`;
+  const context = contextOf.logKey(log.tenant);
   const file = join(folder, `log-${log.tenant}.sealed`);
   await makeFileOnce(file, () => {
     const { privateKey } = generateKeyPairSync('ed25519');

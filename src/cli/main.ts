@@ -1,3 +1,4 @@
+import { withoutCoreDumps } from './core-dumps.ts';
 import { run } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -6,6 +7,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();
 });
+
+const gaps = await withoutCoreDumps();
+if (process.argv[2] === 'serve') for (const gap of gaps) process.stdout.write(`sallyport: ${gap}\n`);
 
 const code = await run(process.argv.slice(2), processTerminal());
 // Never process.exit: what is still being written would be lost.

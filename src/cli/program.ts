@@ -54,6 +54,7 @@ export async function buildProgram(argv: readonly string[], terminal: Terminal):
     .version(version(), '--version')
     .enablePositionalOptions();
   addServing(program, terminal);
+  addKeeping(program, terminal);
   addPeople(program, terminal);
   addRequests(program, terminal);
   addGrants(program, terminal);
@@ -106,7 +107,7 @@ function settle(command: Command, terminal: Terminal): void {
 const fullName = (command: Command): string =>
   command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 
-const version = (): string =>
+export const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
     .version;
 
@@ -134,7 +135,26 @@ function addServing(program: Command, terminal: Terminal): void {
   program
     .command('seal')
     .description('seal a secret, read from standard input, for sallyport.yaml')
-    .action(async () => (await import('./seal.ts')).seal(terminal));
+    .option('--rotate', 'seal all that is kept again, under a new key')
+    .addOption(new Option('--forget-retired', 'remove retired keys that nothing needs').conflicts('rotate'))
+    .action(async ({ rotate, forgetRetired }) => {
+      if (rotate) ended(await (await import('./rotate.ts')).rotate(terminal));
+      else if (forgetRetired) ended(await (await import('./rotate.ts')).forgetRetired(terminal));
+      else await (await import('./seal.ts')).seal(terminal);
+    });
+}
+
+function addKeeping(program: Command, terminal: Terminal): void {
+  program
+    .command('backup')
+    .description('copy database, recordings and sealed keys into a folder, also while the broker runs')
+    .argument('<folder>', 'empty, or not there yet')
+    .action(async folder => ended(await (await import('./backup.ts')).backup(terminal, folder)));
+  program
+    .command('restore')
+    .description('put a backup into an empty SALLYPORT_DATA and an empty database, and verify it')
+    .argument('<folder>', 'what sallyport backup wrote')
+    .action(async folder => (await import('./restore.ts')).restore(terminal, folder));
 }
 
 function addPeople(program: Command, terminal: Terminal): void {

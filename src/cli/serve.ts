@@ -1,4 +1,5 @@
 import { readConfiguration, readSealing } from '../configuration.ts';
+import { contextOf } from '../credentials/contexts.ts';
 import { openKeyring } from '../credentials/seal.ts';
 import { startBroker } from '../main.ts';
 
@@ -8,7 +9,7 @@ import { startBroker } from '../main.ts';
  */
 export async function serve(): Promise<void> {
   const keyring = await openKeyring(readSealing());
-  const unseal = (sealed: string) => keyring.unseal(sealed, 'configuration').toString();
+  const unseal = (sealed: string) => keyring.unseal(sealed, contextOf.configuration).toString();
   const broker = await startBroker(readConfiguration(undefined, unseal));
   const { http, ssh, application } = broker;
   process.stdout.write(

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readClientConfiguration, readSealing } from '../configuration.ts';
+import { type Kept, readClientConfiguration, readKept, readSealing } from '../configuration.ts';
 import { callIsWrong } from './failure.ts';
 
 /** What a command has of the world; a test hands in another one. */
@@ -16,8 +16,10 @@ export interface Terminal {
   /** Whether a line on `errors` can be written over. */
   readonly errorsAreScreen: boolean;
   client(): ClientConfiguration;
-  /** The sealing key of this installation and where its file would be. */
-  sealing(): { readonly key: string | null; readonly file: string };
+  /** The sealing keys of this installation and where their file would be. */
+  sealing(): ReturnType<typeof readSealing>;
+  /** Where this installation keeps its data. */
+  kept(): Kept;
   now(): Date;
   /** Rejects once `signal` is aborted. */
   pause(milliseconds: number, signal?: AbortSignal): Promise<void>;
@@ -39,6 +41,7 @@ export function processTerminal(): Terminal {
     errorsAreScreen: process.stderr.isTTY === true,
     client: () => readClientConfiguration(),
     sealing: () => readSealing(),
+    kept: () => readKept(),
     now: () => new Date(),
     pause: (milliseconds, signal) => sleep(milliseconds, undefined, signal ? { signal } : {}),
   };

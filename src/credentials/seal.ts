@@ -1,34 +1,23 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type KeyFile, openKeyFile } from './key-file.ts';
+import { SealError } from './seal-error.ts';
 
-export type SealErrorCode =
-  /** SALLYPORT_KEY or the key file is not 32 bytes in base64 or hex. */
-  | 'key-malformed'
-  /** The key file can be read by every user of the machine. */
-  | 'key-file-exposed'
-  /** The text is not what `seal` writes. */
-  | 'sealed-malformed'
-  /** It is, under a key that is not here. */
-  | 'sealed-by-another-key'
-  /** It was changed, or sealed for another context. */
-  | 'sealed-altered';
+export { SealError, type SealErrorCode } from './seal-error.ts';
 
-/** Never holds a secret: neither keys nor what was to be sealed or opened. */
-export class SealError extends Error {
-  readonly code: SealErrorCode;
-
-  constructor(code: SealErrorCode, message: string) {
-    super(message);
-    this.name = 'SealError';
-    this.code = code;
-  }
-}
-
-/** Seals secrets for storage: AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits. */
+/**
+ * Seals secrets for storage: AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits. It seals with its first
+ * key and opens with any, so that a new key can be put in force before everything is sealed under it.
+ */
 export interface Keyring {
-  /** Names the key without telling anything about it. */
+  /** Names the key that seals, without telling anything about it. */
   readonly keyId: string;
+  /** The keys that only open any more. */
+  readonly retired: readonly string[];
+  /**
+   * Where the keys come from. A keyring that follows a file takes up a new key in it at its next use; one from the
+   * environment stays as it was made.
+   */
+  readonly file: string | null;
   /**
    * `sp1.<key id>.<nonce>.<ciphertext and tag>`, the last three in base64url. `context` says what the secret is and
    * whose (`ca/acme/ssh`); it is not stored, and `unseal` must be given the same, so that what was sealed for
@@ -45,50 +34,85 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * The keyring under `key` (32 bytes in base64, base64url or hex) or, where that is null, under the key in `file`, which
- * is made at the first start with mode 0600. Safe when several start together: one key wins and all read it.
+ * The keyring under `key` (32 bytes in base64, base64url or hex), with `retired` keys that only open; or, where `key`
+ * is null, under the keys in `file`, one a line, the first of which seals. The file is made at the first start with
+ * mode 0600. Safe when several start together: one key wins and all read it.
  * Errors: `key-malformed`, `key-file-exposed`.
  */
-export async function openKeyring(options: { key: string | null; file: string }): Promise<Keyring> {
-  if (options.key !== null) return keyringOf(parseKey(options.key, 'SALLYPORT_KEY'));
-  await makeKeyFile(options.file);
-  if (((await stat(options.file)).mode & 0o007) !== 0) {
-    throw new SealError('key-file-exposed', `${options.file} is open to every user; chmod 600 it`);
+export async function openKeyring(options: {
+  key: string | null;
+  retired?: readonly string[];
+  file: string;
+}): Promise<Keyring> {
+  const retired = (options.retired ?? []).map(text => keyOf(parseKey(text, 'SALLYPORT_KEY_RETIRED')));
+  if (options.key !== null) {
+    const keys = [keyOf(parseKey(options.key, 'SALLYPORT_KEY')), ...retired];
+    return keyringOf(() => keys, null);
   }
-  return keyringOf(parseKey(await readFile(options.file, 'utf8'), options.file));
+  const { file } = options;
+  const keyFile: KeyFile = await openKeyFile(file);
+  const read = (texts: readonly string[]) => [...texts.map(text => keyOf(parseKey(text, file))), ...retired];
+  let keys = read(keyFile.lines());
+  return keyringOf(() => {
+    const changed = keyFile.changedLines();
+    try {
+      if (changed !== null) keys = read(changed);
+    } catch {
+      // Somebody is writing in it by hand: what was read last holds, and the next start says what is wrong.
+    }
+    return keys;
+  }, file);
 }
 
+/** The id of the key that a sealed text is under; null for what is no sealed text. */
+export const sealedUnder = (sealed: string): string | null =>
+  /^sp1\.([\w-]{8})\.[\w-]{16}\.[\w-]+$/.exec(sealed)?.[1] ?? null;
+
+interface Key {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+const keyOf = (bytes: Buffer): Key => ({
+  id: createHmac('sha256', bytes).update('sallyport key id').digest().subarray(0, 6).toString('base64url'),
+  bytes,
+});
+
 /** The context is the additional authenticated data, the version in front so that a later format cannot be mistaken. */
-function keyringOf(key: Buffer): Keyring {
-  const keyId = createHmac('sha256', key)
-    .update('sallyport key id')
-    .digest()
-    .subarray(0, 6)
-    .toString('base64url');
+function keyringOf(keys: () => readonly Key[], file: string | null): Keyring {
   const additional = (context: string) => Buffer.from(`${VERSION}\0${context}`);
   return {
-    keyId,
+    file,
+    get keyId() {
+      return keys()[0]!.id;
+    },
+    get retired() {
+      const [sealing, ...rest] = keys().map(key => key.id);
+      return [...new Set(rest)].filter(id => id !== sealing);
+    },
     seal: (plain, context) => {
+      const key = keys()[0]!;
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(additional(context));
+      const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce).setAAD(additional(context));
       const sealed = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-      return [VERSION, keyId, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
+      return [VERSION, key.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
     },
     unseal: (sealed, context) => {
-      const [version, sealedUnder, nonceText, bodyText, ...rest] = sealed.split('.');
+      const [version, sealedBy, nonceText, bodyText, ...rest] = sealed.split('.');
       const nonce = Buffer.from(nonceText ?? '', 'base64url');
       const body = Buffer.from(bodyText ?? '', 'base64url');
       const wellFormed = version === VERSION && rest.length === 0 && nonce.length === NONCE_BYTES;
       if (!wellFormed || body.length < TAG_BYTES) {
         throw new SealError('sealed-malformed', `not a sealed secret (one begins with "${VERSION}.")`);
       }
-      if (sealedUnder !== keyId) {
+      const key = keys().find(({ id }) => id === sealedBy);
+      if (key === undefined) {
         throw new SealError(
           'sealed-by-another-key',
-          'sealed under another key; start with that SALLYPORT_KEY or key file',
+          `sealed under the key ${visibleId(sealedBy)}, which is not here; give it as SALLYPORT_KEY_RETIRED, or as a further line of the key file`,
         );
       }
-      const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
+      const decipher = createDecipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: TAG_BYTES });
       decipher.setAAD(additional(context)).setAuthTag(body.subarray(body.length - TAG_BYTES));
       try {
         return Buffer.concat([decipher.update(body.subarray(0, body.length - TAG_BYTES)), decipher.final()]);
@@ -101,6 +125,10 @@ function keyringOf(key: Buffer): Keyring {
     },
   };
 }
+
+/** What stands where an id belongs may be anything. */
+const visibleId = (id: string | undefined): string =>
+  /^[\w-]{1,16}$/.test(id ?? '') ? id! : 'without an id';
 
 function parseKey(text: string, from: string): Buffer {
   const trimmed = text.trim();
@@ -118,23 +146,9 @@ function parseKey(text: string, from: string): Buffer {
   return key;
 }
 
-/** `link` gives the finished file its name only if there is none yet; a key that was lost to a crash seals nothing. */
-async function makeKeyFile(file: string): Promise<void> {
-  if ((await stat(file).catch(() => null)) !== null) return;
-  const folder = dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const unfinished = `${file}.${randomBytes(6).toString('hex')}`;
-  const handle = await open(unfinished, 'wx', 0o600);
-  try {
-    await handle.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    await handle.sync();
-    await link(unfinished, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await handle.close();
-    await rm(unfinished, { force: true });
-  }
-  const parent = await open(folder, 'r');
-  await parent.sync().finally(() => parent.close());
-}
+/**
+ * Under what a process seals, short enough for the name of a database connection: a key, or the key file, which all
+ * brokers of an installation share and follow.
+ */
+export const sealingName = ({ keyId, file }: Keyring): string =>
+  file === null ? `key ${keyId}` : 'key file';

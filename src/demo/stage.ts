@@ -139,6 +139,7 @@ async function raise(
     policies,
     database: options.database ?? null,
     key: null,
+    retiredKeys: [],
     clients: (['msp', 'client'] as const).map(party => ({
       issuer: providers[party].issuer,
       clientId: 'sallyport',

@@ -26,6 +26,9 @@ export interface AuditData {
   'host-key.pinned': { target: string; fingerprint: string; type: string };
   'ca.created': { protocol: string; public_key: string };
   'log.key': { vkey: string };
+  'sealing-key.rotated': { key: string; retired: string[]; secrets: number };
+  'backup.taken': { manifest: string; entries: number };
+  'backup.restored': { manifest: string; taken_at: string; entries: number; grants: number };
   'request.refused': RequestFacts & { code: string; explanation: string[] };
   'request.submitted': RequestFacts & {
     digest: string;

@@ -18,7 +18,7 @@ export interface Grant {
   readonly endReason: GrantEndReason | null;
 }
 
-export type GrantEndReason = 'deadline' | 'revoked' | 'handed-back' | 'locked-out';
+export type GrantEndReason = 'deadline' | 'revoked' | 'handed-back' | 'locked-out' | 'restored';
 
 /** Whether it opens doors at this moment. Computed from the clock, never read from a column. */
 export const isLive = (grant: Pick<Grant, 'startsAt' | 'endsAt' | 'endedAt'>, now: Date): boolean =>

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { and, asc, eq, gt, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { contextOf } from '../credentials/contexts.ts';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Person } from '../domain/person.ts';
@@ -139,7 +140,7 @@ export function openSignIns(parts: {
         await tx.insert(webSessions).values({
           id: hash(token),
           person: person.id,
-          idToken: keyring.seal(Buffer.from(identity.idToken), `id-token/${hash(token)}`),
+          idToken: keyring.seal(Buffer.from(identity.idToken), contextOf.idToken(hash(token))),
           authenticatedAt: identity.authenticatedAt,
           createdAt: clock.now(),
           seenAt: clock.now(),
@@ -200,7 +201,7 @@ export function openSignIns(parts: {
         .where(eq(webSessions.id, hash(token)));
       const provider = row && providers.get(issuerKey(row.person.issuer));
       if (!row?.session.idToken || !provider) return null;
-      const idToken = keyring.unseal(row.session.idToken, `id-token/${hash(token)}`).toString();
+      const idToken = keyring.unseal(row.session.idToken, contextOf.idToken(hash(token))).toString();
       const exit = await provider.endSession(idToken, new URL('/signin', url)).catch(() => null);
       return exit && { url: exit, person: row.person.name };
     },

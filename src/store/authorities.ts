@@ -1,4 +1,5 @@
 import { and, eq } from 'drizzle-orm';
+import { contextOf } from '../credentials/contexts.ts';
 import type { Authority } from '../credentials/contract.ts';
 import type { Keyring } from '../credentials/seal.ts';
 import type { Database } from './database.ts';
@@ -19,13 +20,12 @@ export function openAuthorities(
   create: (protocol: string) => Authority,
   clock: { now(): Date },
 ): Authorities {
-  const context = (tenant: string, protocol: string) => `ca/${tenant}/${protocol}`;
   const found = async (tenant: string, protocol: string) => {
     const where = and(eq(authorities.tenant, tenant), eq(authorities.protocol, protocol));
     const [row] = await database.within([tenant], tx => tx.select().from(authorities).where(where));
     if (row) return row;
     const { publicKey, privateKey } = create(protocol);
-    const sealed = keyring.seal(privateKey, context(tenant, protocol));
+    const sealed = keyring.seal(privateKey, contextOf.authority(tenant, protocol));
     return database.within([tenant], async tx => {
       const [made] = await tx
         .insert(authorities)
@@ -48,6 +48,6 @@ export function openAuthorities(
   return {
     publicKey: async (tenant, protocol) => (await found(tenant, protocol)).publicKey,
     privateKey: async (tenant, protocol) =>
-      keyring.unseal((await found(tenant, protocol)).sealed, context(tenant, protocol)),
+      keyring.unseal((await found(tenant, protocol)).sealed, contextOf.authority(tenant, protocol)),
   };
 }

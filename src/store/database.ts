@@ -42,7 +42,7 @@ interface Logger {
 }
 
 const MIGRATIONS = join(fileURLToPath(new URL('../../', import.meta.url)), 'drizzle');
-const APPLICATION_ROLE = 'sallyport_app';
+export const APPLICATION_ROLE = 'sallyport_app';
 /** Any number: what starts together must agree on it. */
 const MIGRATION_LOCK = 7_205_517;
 
@@ -77,14 +77,20 @@ const WRITABLE: Readonly<Record<string, string>> = {
  * @throws Error with code `data-in-use` when another process serves this data folder
  */
 export async function openDatabase(
-  where: { database: { url: string; migrationUrl: string } | null; data: string },
+  where: {
+    database: { url: string; migrationUrl: string } | null;
+    data: string;
+    /** Under what this broker seals: shown by its connections, so that a change of keys leaves none behind. */
+    sealing?: string;
+  },
   logger: Logger,
 ): Promise<Database> {
+  const name = `sallyport ${where.sealing ?? ''}`.trim();
   if (where.database) {
     const { url, migrationUrl } = where.database;
     await bringUpToDate(() => at(migrationUrl, { max: 1 }), roleOf(url), false);
     return connect(
-      options => at(url, options),
+      options => at(url, { ...quiet(name), ...options }),
       async () => {},
     );
   }
@@ -96,7 +102,7 @@ export async function openDatabase(
         port: embedded.port,
         user,
         database: 'postgres',
-        ...QUIET,
+        ...quiet(name),
         ...options,
       });
     await bringUpToDate(() => address(embedded.user, { max: 1 }), APPLICATION_ROLE, true);
@@ -110,30 +116,36 @@ export async function openDatabase(
   }
 }
 
-const QUIET = {
+/** Settings of every connection; `name` is what others see it under in pg_stat_activity. */
+export const quiet = (name: string) => ({
   onnotice: () => {},
   connect_timeout: 10,
   idle_timeout: 0,
-  // The server notices within half a minute that this machine is gone, and what it held is free.
-  connection: { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 4 },
-};
+  connection: {
+    application_name: name,
+    // The server notices within half a minute that this machine is gone, and what it held is free.
+    tcp_keepalives_idle: 10,
+    tcp_keepalives_interval: 5,
+    tcp_keepalives_count: 4,
+  },
+});
 /** As many statements and transactions at once. */
 const CONNECTIONS = 10;
 
 /** As libpq reads it, `?host=/run/postgresql` names the folder of a Unix socket. */
-function at(url: string, options: object): postgres.Sql {
+export function at(url: string, options: object): postgres.Sql {
   const address = new URL(url);
   const socket = address.searchParams.get('host');
   // postgres.js would send it on as a setting of the session.
   address.searchParams.delete('host');
   return postgres(address.href, {
-    ...QUIET,
+    ...quiet('sallyport'),
     ...options,
     ...(socket?.startsWith('/') ? { host: socket } : {}),
   });
 }
 
-const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
+export const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
 async function connect(open: OpenConnection, end: () => Promise<void>): Promise<Database> {
   const pool = new Pool(open, CONNECTIONS);
@@ -172,7 +184,7 @@ function scopeOf(tenants: readonly string[]): string {
  *
  * @throws Error for a role that row level security would not hold
  */
-async function bringUpToDate(open: () => postgres.Sql, role: string, create: boolean): Promise<void> {
+export async function bringUpToDate(open: () => postgres.Sql, role: string, create: boolean): Promise<void> {
   const owner = open();
   try {
     await owner`select pg_advisory_lock(${MIGRATION_LOCK})`;
@@ -209,10 +221,13 @@ async function grantTo(owner: postgres.Sql, role: string): Promise<void> {
 
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** The migrations' names in order, for `/readyz` and support. */
-export const migrationNames = (): string[] =>
+/** The migrations in order, with the time that the database remembers each by. */
+export const migrations = (): { name: string; at: number }[] =>
   (
     JSON.parse(readFileSync(join(MIGRATIONS, 'meta', '_journal.json'), 'utf8')) as {
-      entries: { tag: string }[];
+      entries: { tag: string; when: number }[];
     }
-  ).entries.map(entry => entry.tag);
+  ).entries.map(entry => ({ name: entry.tag, at: entry.when }));
+
+/** Their names, for `/readyz` and support. */
+export const migrationNames = (): string[] => migrations().map(({ name }) => name);

@@ -15,26 +15,37 @@ export type Appendable = AuditEvent & { readonly entry?: string };
 export async function appendEvents(tx: Transaction, events: readonly Appendable[]): Promise<void> {
   // In one order for everybody, so that two transactions never wait for each other's chain.
   for (const tenant of [...new Set(events.map(event => event.tenant))].sort()) {
-    const batch = events.filter(event => event.tenant === tenant);
-    const parts = batch.map(fragments);
-    await tx.execute(sql`select from append_log(
-      ${tenant},
-      ${arrayOf(batch.map(event => event.entry ?? randomUUID()))}::uuid[],
-      ${arrayOf(batch.map(event => event.action))}::text[],
-      ${arrayOf(batch.map(event => event.actor))}::text[],
-      ${arrayOf(batch.map(event => event.subject))}::text[],
-      ${arrayOf(parts.map(part => part.head))}::text[],
-      ${arrayOf(parts.map(part => part.middle))}::text[],
-      ${arrayOf(parts.map(part => part.tail))}::text[]
-    )`);
+    const values = appendArguments(
+      tenant,
+      events.filter(event => event.tenant === tenant),
+    ).map(({ text, type }) => sql`${text}::text::${sql.raw(type)}`);
+    await tx.execute(sql`select from append_log(${sql.join(values, sql`, `)})`);
   }
 }
 
-/** PostgreSQL's array literal, sent as one text: quoted elements with backslash escapes (manual, 8.15.2). */
-function arrayOf(texts: readonly string[]) {
-  const literal = `{${texts.map(text => `"${text.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
-  return sql`${literal}::text`;
+/** What `append_log` is called with, each as one text (with `::text` in front of its type, so that it is sent as one). */
+export function appendArguments(
+  tenant: string,
+  events: readonly Appendable[],
+): { text: string; type: 'text' | 'text[]' | 'uuid[]' }[] {
+  const parts = events.map(fragments);
+  return [
+    { text: tenant, type: 'text' },
+    { text: arrayOf(events.map(event => event.entry ?? randomUUID())), type: 'uuid[]' },
+    ...[
+      events.map(event => event.action),
+      events.map(event => event.actor),
+      events.map(event => event.subject),
+      parts.map(part => part.head),
+      parts.map(part => part.middle),
+      parts.map(part => part.tail),
+    ].map(texts => ({ text: arrayOf(texts), type: 'text[]' as const })),
+  ];
 }
+
+/** PostgreSQL's array literal: quoted elements with backslash escapes (manual, 8.15.2). */
+const arrayOf = (texts: readonly string[]): string =>
+  `{${texts.map(text => `"${text.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
 
 /** The lines of a chain from `start` on, in order, a page at a time: an export never holds them all. */
 export async function* readLines(

@@ -240,6 +240,22 @@ async function socketFolderIn(
   return { socketFolder, leave: () => forgetSocketFolder(elsewhere) };
 }
 
+/** Where the socket of the server is that a live process runs on `dataFolder`; null where none is found. */
+export async function runningSocketFolder(dataFolder: string): Promise<string | null> {
+  const folder = await realpath(dataFolder);
+  const pointer = pointerIn(folder);
+  const home = (await exists(pointer))
+    ? join(resolve(folder, (await readFile(pointer, 'utf8')).trim()), 'own')
+    : folder;
+  const note = join(home, 'socket-folder.txt');
+  const elsewhere = (await exists(note)) ? (await readFile(note, 'utf8')).trim() : null;
+  const candidates = elsewhere === null ? [join(home, 'socket')] : [elsewhere, join(elsewhere, 'socket')];
+  for (const candidate of candidates) {
+    if (await exists(join(candidate, `.s.PGSQL.${PORT}`))) return candidate;
+  }
+  return null;
+}
+
 function fitsSocket(folder: string): boolean {
   const socket = join(folder, `.s.PGSQL.${PORT}`);
   return Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH && /^[A-Za-z0-9/._+-]+$/.test(folder);

@@ -91,6 +91,9 @@ export interface Around {
   readonly onErrors?: (text: string) => void;
   /** Passes the time of what waits. */
   readonly pause?: (milliseconds: number) => Promise<void>;
+  /** In the place of what `data` stands for. */
+  readonly sealing?: Partial<ReturnType<Terminal['sealing']>>;
+  readonly kept?: Partial<ReturnType<Terminal['kept']>>;
 }
 
 /** Runs `sallyport …` in this process. */
@@ -113,7 +116,15 @@ export async function sallyport(argv: readonly string[], around: Around = {}) {
     }),
     sealing: () => ({
       key: around.data === undefined ? 'a'.repeat(64) : null,
+      retired: [],
       file: `${around.data ?? '/nowhere'}/keys/sealing.key`,
+      ...around.sealing,
+    }),
+    kept: () => ({
+      data: around.data ?? '/nowhere',
+      database: null,
+      settings: `${around.data ?? '/nowhere'}/sallyport.yaml`,
+      ...around.kept,
     }),
     now: () => NOW,
     pause: around.pause ?? (async () => {}),

@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openKeyring } from '../../src/credentials/seal.ts';
+import { addKey, forgetRetiredKeys } from '../../src/credentials/key-file.ts';
+import { openKeyring, sealedUnder, sealingName } from '../../src/credentials/seal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,6 +71,66 @@ describe('sealing', () => {
     const sealed = (await open(randomBytes(32).toString('hex'))).seal(secret, 'x');
     const keyring = await open();
     expect(codeOf(() => keyring.unseal(sealed, 'x'))).toBe('sealed-by-another-key');
+  });
+});
+
+describe('a keyring of several keys', () => {
+  const older = randomBytes(32).toString('hex');
+
+  test('seals with the first and opens with any', async () => {
+    const before = await open(older);
+    const keyring = await openKeyring({ key: key.toString('base64'), retired: [older], file: 'none' });
+    expect(keyring.unseal(before.seal(secret, 'x'), 'x')).toEqual(secret);
+    expect(keyring.keyId).toBe((await open()).keyId);
+    expect(keyring.retired).toEqual([before.keyId]);
+    const sealed = keyring.seal(secret, 'x');
+    expect(sealedUnder(sealed)).toBe(keyring.keyId);
+    expect(codeOf(() => before.unseal(sealed, 'x'))).toBe('sealed-by-another-key');
+  });
+
+  test('a retired key that is none is refused, and one that is the sealing key counts once', async () => {
+    await expect(openKeyring({ key: older, retired: ['short'], file: 'none' })).rejects.toMatchObject({
+      code: 'key-malformed',
+    });
+    const twice = await openKeyring({ key: older, retired: [older], file: 'none' });
+    expect(twice.retired).toEqual([]);
+  });
+
+  test('follows its file: a key that is put in front seals at once, the others still open', async () => {
+    const file = join(folder, 'followed');
+    const keyring = await openKeyring({ key: null, file });
+    const first = keyring.seal(secret, 'x');
+    await addKey(file);
+    const second = keyring.seal(secret, 'x');
+    expect(sealedUnder(second)).not.toBe(sealedUnder(first));
+    expect(keyring.unseal(first, 'x')).toEqual(secret);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await forgetRetiredKeys(file);
+    expect(codeOf(() => keyring.unseal(first, 'x'))).toBe('sealed-by-another-key');
+    expect(keyring.unseal(second, 'x')).toEqual(secret);
+  });
+
+  test('keeps what it has while the file is broken, away or open to be read half-written', async () => {
+    const file = join(folder, 'edited');
+    const keyring = await openKeyring({ key: null, file });
+    const sealed = keyring.seal(secret, 'x');
+    const whole = readFileSync(file);
+    for (const content of ['', 'torn', 'torn\nmore']) {
+      writeFileSync(file, content);
+      expect(keyring.unseal(sealed, 'x')).toEqual(secret);
+    }
+    rmSync(file);
+    expect(keyring.unseal(sealed, 'x')).toEqual(secret);
+    writeFileSync(file, whole, { mode: 0o600 });
+    expect(keyring.unseal(sealed, 'x')).toEqual(secret);
+  });
+
+  test('is named by what it seals under, which tells nothing of the key', async () => {
+    const file = join(folder, 'named');
+    expect(sealingName(await openKeyring({ key: null, file }))).toBe('key file');
+    const keyring = await open(older);
+    expect(sealingName(keyring)).toBe(`key ${keyring.keyId}`);
+    expect(sealingName(keyring)).not.toContain(older.slice(0, 8));
   });
 });
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,18 @@ async function serve(http: number, more: Record<string, string> = {}): Promise<C
   return child;
 }
 
+/** A process and all that came of it, by what each says of its parent. */
+async function descendantsOf(pid: number): Promise<number[]> {
+  const children = new Map<number, number[]>();
+  for (const name of (await readdir('/proc')).filter(name => /^\d+$/.test(name))) {
+    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '');
+    const parent = Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const below = (of: number): number[] => [of, ...(children.get(of) ?? []).flatMap(below)];
+  return below(pid);
+}
+
 const serveOnce = (http: number, more: Record<string, string> = {}) =>
   execute('env', [
     '-i',
@@ -83,6 +95,24 @@ describe('the broker as a process', () => {
     const second = await serve(http);
     await gone(second, 'SIGTERM');
     expect(second.exitCode).toBe(0);
+  });
+
+  it('leaves no memory behind in a core file, nor do the programs that it starts', async () => {
+    const broker = await serve(await freePort());
+    const family = await descendantsOf(broker.pid!);
+    const names = await Promise.all(family.map(pid => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')));
+    expect(names.filter(name => name === 'postgres\n').length).toBeGreaterThan(3);
+    for (const [i, pid] of family.entries()) {
+      // Reads our sources for Node, starts before them, and knows nothing else.
+      if (names[i] === 'esbuild\n') continue;
+      const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => null);
+      const filter = await readFile(`/proc/${pid}/coredump_filter`, 'utf8').catch(() => null);
+      // A backend may have gone since it was listed.
+      if (limits === null || filter === null) continue;
+      expect(limits).toMatch(/^Max core file size +0 +0 /m);
+      expect(filter.trim()).toBe('00000000');
+    }
+    expect(await readFile('/proc/self/coredump_filter', 'utf8')).not.toBe('00000000\n');
   });
 
   it('says that the first is running when it is started twice on the same data', async () => {

@@ -30,6 +30,10 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Sa
   'host-key.pinned': data => `pinned the host key of ${data.target}, ${data.fingerprint}`,
   'ca.created': data => `made the certificate authority for ${data.protocol}`,
   'log.key': () => 'announced the key that signs checkpoints',
+  'sealing-key.rotated': data => `sealed ${plural(data.secrets, 'secret')} again, under a new key`,
+  'backup.taken': data => `took a backup, ${plural(data.entries, 'entry').replace('entrys', 'entries')}`,
+  'backup.restored': (data, { time }) =>
+    `was restored from the backup of ${time(data.taken_at)}; what came after it is not here`,
   'request.refused': data => `asked for ${what(data)} and was refused: ${data.code}`,
   'request.submitted': data =>
     `asked for ${what(data)} for ${lengthWords(data.seconds)}, by ${data.cell ?? 'no line'}; ${

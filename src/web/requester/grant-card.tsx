@@ -25,6 +25,7 @@ const ENDS: Readonly<Record<string, string>> = {
   revoked: 'revoked',
   'handed-back': 'handed back',
   'locked-out': 'by the lockout',
+  restored: 'since the broker was restored from a backup',
 };
 
 /** A grant with what its reader can do about it: use it, hand it back, end it. */

@@ -6,7 +6,7 @@ import type { Terminal } from './terminal.ts';
 
 /** The database of this installation, as its owner, whether a broker runs or not. */
 export const kept = (terminal: Terminal, options: { make?: boolean } = {}): Promise<OwnersDatabase> =>
-  openAsOwner(terminal.kept(), { debug() {}, info() {}, warn() {} }, options).catch(error => {
+  openAsOwner(terminal.kept(), { debug() {}, info() {}, warn() {}, error() {} }, options).catch(error => {
     const known =
       error instanceof NoDatabase || error instanceof DataInUse || error instanceof EmbeddedPostgresError;
     throw known ? notReached(error.message) : error;

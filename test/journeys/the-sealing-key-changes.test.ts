@@ -14,7 +14,7 @@ import { sallyport } from '../cli/broker.ts';
 import { granted, logOf, raised } from '../fixtures/raised.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
-const quiet = { debug() {}, info() {}, warn() {} };
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 let configuration: Configuration;
 const stage = raised({
   configure: given => {

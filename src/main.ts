@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { serve } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { closeBroken, createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
+import { listenWithin } from './api/listener.ts';
 import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
 import type { Configuration } from './configuration.ts';
@@ -70,8 +68,6 @@ const POLICIES_MS = 3_000;
 const ORPHANS_MS = 15_000;
 /** An entry that waits longer for a checkpoint says that none can be signed. */
 const OVERDUE_SECONDS = 600;
-/** How long requests in hand may take once nothing new is accepted. */
-const REQUEST_MS = 5_000;
 /** What the last try of the outbox may take. */
 const LAST_TRY_MS = 5_000;
 /** A part that hangs is left behind, after the time that sessions may run on. */
@@ -256,6 +252,8 @@ async function assemble(
   const application: Application = {
     instance,
     url,
+    web: configuration.web,
+    asking: configuration.asking,
     gateway: { host: gatewayHost(configuration), port: gateway.port, hostKey: () => gateway.hostKeyLine },
     recordings,
     database,
@@ -325,10 +323,12 @@ async function assemble(
     await signCheckpoints();
   });
 
-  const http = await listen(
-    buildServer(application, { mount: mountPages, problem: renderProblem }),
-    configuration.http,
-  );
+  const pages = { mount: mountPages, problem: renderProblem };
+  const server = buildServer(application, pages);
+  const { http: address, web, trustedProxies } = configuration;
+  const http = await listenWithin(server.fetch, address, web, trustedProxies).catch(error => {
+    throw placeTaken(error, 'SALLYPORT_HTTP', address);
+  });
   stops.push(async () => {
     readiness.leave();
     // Pages and probes answer while sessions end: their people may still want to hand back, their balancer to look away.
@@ -356,30 +356,3 @@ function placeTaken(error: Error, name: string, { host, port }: { host: string; 
 /** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
 const gatewayHost = ({ url, ssh }: Configuration): string =>
   ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
-
-function listen(
-  server: ReturnType<typeof buildServer>,
-  { host, port }: { host: string; port: number },
-): Promise<{ address: { host: string; port: number }; close: () => Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const listening = serve({ fetch: server.fetch, hostname: host, port }, (info: AddressInfo) => {
-      listening.off('error', reject);
-      resolve({
-        address: { host, port: info.port },
-        close: () =>
-          new Promise(done => {
-            const server = listening as Server;
-            const late = setTimeout(() => server.closeAllConnections(), REQUEST_MS);
-            // A connection that has had its answer is idle, and kept no longer.
-            const idle = setInterval(() => server.closeIdleConnections(), 50);
-            server.close(() => {
-              clearTimeout(late);
-              clearInterval(idle);
-              done();
-            });
-          }),
-      });
-    });
-    listening.once('error', error => reject(placeTaken(error, 'SALLYPORT_HTTP', { host, port })));
-  });
-}

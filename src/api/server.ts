@@ -19,6 +19,7 @@ import { refuseSignIns, requestLog } from './request-log.ts';
 import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
 import { targetRoutes } from './targets.ts';
+import { wellFormed } from './well-formed.ts';
 
 export const MAX_BODY = 64 * 1024;
 const API_PATH = '/api/v1';
@@ -37,11 +38,12 @@ export function buildServer(app: Application, pages: Pages): Api {
   const server: Api = newApi();
   server.use(requestLog(app));
   server.use(securityHeaders(app.url));
+  server.use(wellFormed(app.url, app.web.hosts));
   server.use(
     bodyLimit({
       maxSize: MAX_BODY,
       onError: () => {
-        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 422);
+        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 413);
       },
     }),
   );

@@ -105,13 +105,16 @@ export interface Outside {
   salt(): Buffer;
 }
 
+/** HTTP statuses that say no. */
+export type RefusedStatus = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 415 | 421 | 422 | 429 | 431 | 503;
+
 /** The answer is no, with a stable code; nothing was changed besides what the refusal itself records. */
 export class Refused extends Error {
   constructor(
     readonly code: string,
     message: string,
     /** HTTP status that says the same. */
-    readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 | 503 = 403,
+    readonly status: RefusedStatus = 403,
     readonly detail: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);

@@ -130,7 +130,13 @@ async function assemble(
   });
   const instruments = new Instruments();
   const commit = watchedCommit(
-    committer(database, { clock, engagements, route: routeAmong(configuration.channels), url }),
+    committer(database, {
+      clock,
+      engagements,
+      route: routeAmong(configuration.channels),
+      url,
+      asking: configuration.asking,
+    }),
     instruments,
   );
   const vitals = askedOnce(() => readVitals(database, clock.now()));
@@ -253,7 +259,6 @@ async function assemble(
     instance,
     url,
     web: configuration.web,
-    asking: configuration.asking,
     gateway: { host: gatewayHost(configuration), port: gateway.port, hostKey: () => gateway.hostKeyLine },
     recordings,
     database,

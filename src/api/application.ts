@@ -22,7 +22,6 @@ export interface Application {
   readonly instance: string;
   readonly url: URL;
   readonly web: Configuration['web'];
-  readonly asking: Configuration['asking'];
   /** Where a stock client connects: host and port as people type them. */
   readonly gateway: { readonly host: string; readonly port: number; hostKey(): string };
   readonly recordings: string;

@@ -21,6 +21,11 @@ export interface Look {
   peopleOf(issuers: readonly string[]): Promise<Person[]>;
   person(id: string): Promise<Person | null>;
   request(id: string): Promise<AccessRequest | null>;
+  /**
+   * How often somebody asked in a tenant since a moment, and when first; changes to a request count. Until the
+   * transaction ends nobody else counts the same person's, so that two asks at once do not both fit.
+   */
+  asksSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
   /** Yes and no to this revision. */
   approvals(request: string, revision: number): Promise<Approval[]>;
   grant(id: string): Promise<Grant | null>;
@@ -96,9 +101,11 @@ export interface Cut {
   readonly message: string;
 }
 
-/** The world outside a step: the clock and chance are passed in. */
+/** The world outside a step: the clock, chance and what the installation allows are passed in. */
 export interface Outside {
   readonly now: Date;
+  /** How often one person may ask in one tenant. */
+  readonly asking: { readonly perMinute: number; readonly perHour: number };
   /** A fresh id with this prefix, `req_k3v…`: 80 random bits in Crockford's base 32. */
   id(prefix: string): string;
   /** Fresh salt for words that may name people: 16 bytes. */

@@ -25,11 +25,22 @@ export interface Clock {
 
 export function committer(
   database: Database,
-  surroundings: { clock: Clock; engagements: EngagementCache; route: Route; url: URL },
+  surroundings: {
+    clock: Clock;
+    engagements: EngagementCache;
+    route: Route;
+    url: URL;
+    asking: Outside['asking'];
+  },
 ): Commit {
   return (tenant, step) =>
     database.within([tenant], async tx => {
-      const outside: Outside = { now: surroundings.clock.now(), id: freshId, salt: () => randomBytes(16) };
+      const outside: Outside = {
+        now: surroundings.clock.now(),
+        id: freshId,
+        salt: () => randomBytes(16),
+        asking: surroundings.asking,
+      };
       const { result, changes, events, letters, cuts } = await step(
         lookIn(tx, surroundings.engagements),
         outside,

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, min, sql } from 'drizzle-orm';
 import type { Engagement } from '../domain/decision.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
@@ -48,6 +48,17 @@ export function lookIn(tx: Transaction, cache: EngagementCache): Look {
     request: async id => {
       const row = await one(tx.select().from(requests).where(eq(requests.id, id)).for('update'));
       return row && requestOf(row);
+    },
+    asksSince: async (person, tenant, since) => {
+      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`asks ${tenant} ${person}`}, 0))`);
+      const [row] = await tx
+        .select({
+          count: sql<number>`coalesce(sum(${requests.revision}), 0)::int`,
+          first: min(requests.createdAt),
+        })
+        .from(requests)
+        .where(and(eq(requests.person, person), eq(requests.tenant, tenant), gt(requests.createdAt, since)));
+      return { count: row?.count ?? 0, first: row?.first ?? null };
     },
     approvals: (request, revision) =>
       tx

@@ -1,11 +1,11 @@
-import { BlockList, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { raised } from '../fixtures/raised.ts';
 import { heard, wire } from '../fixtures/wire.ts';
 
 const EACH = 12;
 
-/** A broker with little patience, which trusts no proxy: all of us are one address. */
+/** A broker with little patience, before which no proxy stands: all of us are one address. */
 const stage = raised({
   configure: configuration => ({
     ...configuration,
@@ -15,7 +15,6 @@ const stage = raised({
       requestWithin: 2,
       idle: 3,
       connectionsPerAddress: EACH,
-      proxies: new BlockList(),
     },
   }),
 });
@@ -53,7 +52,11 @@ describe('a caller who takes their time', () => {
     ['with the headers', 'GET / HTTP/1.1\r\nx-slow: ', 'a'],
     ['with the first line', 'GET /', 'a'],
     ['by saying nothing', '', ''],
-    ['with the body', 'POST /switch HTTP/1.1\r\nHOST\r\ncontent-length: 60000\r\n\r\n', 'a'],
+    [
+      'with the body',
+      'POST /switch HTTP/1.1\r\nHOST\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 60000\r\n\r\n',
+      'a',
+    ],
     ['with chunks', 'POST /switch HTTP/1.1\r\nHOST\r\ntransfer-encoding: chunked\r\n\r\n', '1\r\na\r\n'],
   ])('%s is hung up on', async (_, start, more) => {
     const socket = await connected();

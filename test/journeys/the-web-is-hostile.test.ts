@@ -43,11 +43,12 @@ function routes(): { method: string; path: string }[] {
 /** What stands in the log by this person's doing, reading aside. */
 const doneBy = async (name: CastName) => {
   const { id } = (await stage().api(name, 'GET', '/whoami')).json;
-  const { drizzle } = stage().broker.application.database;
-  const entries = await drizzle
-    .select()
-    .from(logEntries)
-    .where(eq(logEntries.actor, `person:${id}`));
+  const entries = await stage().broker.application.database.within(['acme'], tx =>
+    tx
+      .select()
+      .from(logEntries)
+      .where(eq(logEntries.actor, `person:${id}`)),
+  );
   return entries.map(({ action }) => action).filter(action => !action.endsWith('.viewed'));
 };
 
@@ -356,8 +357,11 @@ describe('a body', () => {
       ],
       body,
     );
-  const count = async () =>
-    (await stage().broker.application.database.drizzle.select({ id: requests.id }).from(requests)).length;
+  const count = () =>
+    stage().broker.application.database.within(
+      ['acme'],
+      async tx => (await tx.select({ id: requests.id }).from(requests)).length,
+    );
 
   it('past the limit is refused by its announced length, without being read', async () => {
     const { statuses } = await json('', `content-length: ${MAX_BODY + 1}`);

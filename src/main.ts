@@ -13,6 +13,7 @@ import { ConfigurationError } from './configuration.ts';
 import { credentialKinds } from './credentials/kinds.ts';
 import { openKeyring } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
+import { whyApart } from './elevation/agreed-clocks.ts';
 import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
@@ -25,6 +26,7 @@ import { startLoop } from './schedule/loop.ts';
 import { deliverDue } from './schedule/outbox.ts';
 import { openPolicies } from './schedule/policies.ts';
 import { openChannels, routeAmong } from './schedule/routing.ts';
+import { steadyClock } from './schedule/steady-clock.ts';
 import { openAuthorities } from './store/authorities.ts';
 import { type Clock, committer } from './store/commit.ts';
 import { openDatabase } from './store/database.ts';
@@ -32,6 +34,7 @@ import { openEngagements } from './store/engagements.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
+import { type DatabaseTime, databaseTime, skewBetween } from './store/skew.ts';
 import { probeLog, readVitals } from './store/vitals.ts';
 import { askedOnce, inTime } from './vitals/in-time.ts';
 import { Instruments } from './vitals/instruments.ts';
@@ -58,6 +61,8 @@ export interface Broker {
 
 export interface Adjustments {
   readonly clock?: Clock;
+  /** What the database says that the time is; with a `clock` of its own and without this, the same. */
+  readonly databaseTime?: DatabaseTime;
   readonly logger?: Logger;
   /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
@@ -80,7 +85,7 @@ const PART_MS = 20_000;
  */
 export async function startBroker(configuration: Configuration, adjust: Adjustments = {}): Promise<Broker> {
   const logger = adjust.logger ?? openOperatorLog(configuration.logLevel);
-  const clock: Clock = adjust.clock ?? { now: () => new Date() };
+  const clock = adjust.clock ?? steadyClock();
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) {
@@ -128,6 +133,8 @@ async function assemble(
     const { matrix, targets } = JSON.parse(source) as Pick<Engagement, 'matrix' | 'targets'>;
     return engagementOf(matrix, targets);
   });
+  const askTime = adjust.databaseTime ?? (adjust.clock ? async () => clock.now() : databaseTime);
+  const apart = async () => whyApart(await skewBetween(clock, () => askTime(database.installation)));
   const instruments = new Instruments();
   const commit = watchedCommit(
     committer(database, {
@@ -136,6 +143,7 @@ async function assemble(
       route: routeAmong(configuration.channels),
       url,
       asking: configuration.asking,
+      databaseTime: askTime,
     }),
     instruments,
   );
@@ -143,6 +151,7 @@ async function assemble(
   const readiness = openReadiness(
     [
       { of: 'the database', ask: () => database.ping().then(() => null) },
+      { of: 'the clock', ask: apart },
       { of: 'the log', ask: () => probeLog(database).then(() => null) },
       { of: 'the recordings folder', ask: () => recordable(recordings) },
       {
@@ -286,9 +295,16 @@ async function assemble(
   const outbox = startLoop(5000, deliver, failed('delivering messages'));
   const wake = () => outbox.wake();
   const { unlisten } = await database.listener.listen('sallyport_outbox', wake, wake);
+  let agreed = true;
   const expiry = startLoop(
     1000,
-    () => expireDue(database, commit, clock),
+    async () => {
+      const why = await apart();
+      if ((why === null) !== agreed) logger[why ? 'error' : 'info'](why ?? 'The clocks agree again.');
+      agreed = why === null;
+      // Written by a clock that is wrong, an end would be for good.
+      if (agreed) await expireDue(database, commit, clock);
+    },
     failed('writing down what expired'),
   );
   const orphans = startLoop(

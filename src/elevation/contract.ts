@@ -26,6 +26,10 @@ export interface Look {
    * transaction ends nobody else counts the same person's, so that two asks at once do not both fit.
    */
   asksSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
+  /** By how many milliseconds our clock is ahead of the database's at this moment; negative: behind. */
+  clockSkew(): Promise<number>;
+  /** Whether the log, whose time never goes back, went on past `now` since this grant was opened. */
+  clockPutBack(grant: Grant, now: Date): Promise<boolean>;
   /** Yes and no to this revision. */
   approvals(request: string, revision: number): Promise<Approval[]>;
   grant(id: string): Promise<Grant | null>;

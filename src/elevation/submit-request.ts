@@ -2,6 +2,7 @@ import type { RequestFacts } from '../domain/audit-event.ts';
 import { formatDuration, parseDuration } from '../domain/duration.ts';
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, digestOf, displayOf, saltedHash } from '../domain/request.ts';
+import { requireAgreedClocks } from './agreed-clocks.ts';
 import { requirePace } from './asking-pace.ts';
 import { type Ask, type Assessment, assess } from './assess.ts';
 import type { Letter, Look, Outside, Step } from './contract.ts';
@@ -10,7 +11,7 @@ import { openGrant } from './open-grant.ts';
 /**
  * Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so.
  *
- * @throws Refused `too-many-requests`, and what `assess` throws
+ * @throws Refused `too-many-requests`, `clock-skew` where a grant would open, and what `assess` throws
  */
 export async function submitRequest(
   look: Look,
@@ -62,6 +63,7 @@ export async function submitRequest(
       ],
     };
   }
+  if (!waits) await requireAgreedClocks(look);
   const opened = waits ? null : openGrant(outside, request, asker, assessment, actor);
   return {
     result: request,

@@ -3,6 +3,7 @@ import { and, eq, gt, isNull, lt } from 'drizzle-orm';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Person } from '../domain/person.ts';
+import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { type Clock, freshId } from '../store/commit.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
@@ -137,7 +138,7 @@ export function openSignIns(parts: {
         .from(webSessions)
         .where(eq(webSessions.id, hash(token)));
       const idleSince = row ? (now.getTime() - row.seenAt.getTime()) / 1000 : 0;
-      if (!row || row.expiresAt <= now || idleSince > limits.idle) return null;
+      if (!row || row.expiresAt <= now || idleSince > limits.idle || liesAhead(row.seenAt, now)) return null;
       // A write a minute is enough to tell idle from busy.
       if (idleSince > 60) await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
       const person = await personByToken(row.person);
@@ -159,7 +160,7 @@ export function openSignIns(parts: {
         .where(
           and(eq(tokens.hash, hash(token)), isNull(tokens.revokedAt), gt(tokens.expiresAt, clock.now())),
         );
-      const person = row && (await personByToken(row.person));
+      const person = row && !liesAhead(row.createdAt, clock.now()) && (await personByToken(row.person));
       return person
         ? {
             person,

@@ -5,6 +5,7 @@ import type { Message } from '../notifiers/contract.ts';
 import type { Database, Transaction } from './database.ts';
 import { appendEvents } from './log.ts';
 import { type EngagementCache, lookIn } from './look.ts';
+import { type DatabaseTime, skewBetween } from './skew.ts';
 import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
 
 /** Which channels of the installation reach these people and squads. */
@@ -31,6 +32,7 @@ export function committer(
     route: Route;
     url: URL;
     asking: Outside['asking'];
+    databaseTime: DatabaseTime;
   },
 ): Commit {
   return (tenant, step) =>
@@ -42,7 +44,9 @@ export function committer(
         asking: surroundings.asking,
       };
       const { result, changes, events, letters, cuts } = await step(
-        lookIn(tx, surroundings.engagements),
+        lookIn(tx, surroundings.engagements, () =>
+          skewBetween(surroundings.clock, () => surroundings.databaseTime(tx)),
+        ),
         outside,
       );
       for (const change of changes ?? []) await carryOut(tx, tenant, change);

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Env } from '../api/application.ts';
 import { type Problem, waitOf } from '../api/problem.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import { Page, pathOf, respond, SwitchForms } from './layout.tsx';
 import { Explanation, Ids, Sides } from './parts.tsx';
 import { type Reader, recalledReader } from './reader.ts';

@@ -5,9 +5,9 @@ import { pendingSignIn, sessionTokens, setSessionTokens } from '../api/cookies.t
 import { openPace } from '../api/pace.ts';
 import type { Api } from '../api/server.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
+import { visible } from '../domain/visible-text.ts';
 import { Refused } from '../elevation/contract.ts';
 import { issuerKey } from '../identity/sign-in.ts';
-import { visible } from '../notifiers/visible-text.ts';
 import { readForm } from './forms.ts';
 import { Page, respond, SwitchForms } from './layout.tsx';
 import { Empty, Notice } from './parts.tsx';

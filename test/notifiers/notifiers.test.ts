@@ -4,11 +4,11 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { shortened, visible } from '../../src/domain/visible-text.ts';
 import { DeliveryError, type Message } from '../../src/notifiers/contract.ts';
 import { notifierKinds, openNotifier } from '../../src/notifiers/kinds.ts';
 import { post } from '../../src/notifiers/post.ts';
 import { slackPayload } from '../../src/notifiers/slack.ts';
-import { shortened, visible } from '../../src/notifiers/visible-text.ts';
 
 interface Received {
   headers: IncomingHttpHeaders;

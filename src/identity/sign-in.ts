@@ -138,9 +138,11 @@ export function openSignIns(parts: {
         .from(webSessions)
         .where(eq(webSessions.id, hash(token)));
       const idleSince = row ? (now.getTime() - row.seenAt.getTime()) / 1000 : 0;
-      if (!row || row.expiresAt <= now || idleSince > limits.idle || liesAhead(row.seenAt, now)) return null;
-      // A write a minute is enough to tell idle from busy.
-      if (idleSince > 60) await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
+      if (!row || row.expiresAt <= now || idleSince > limits.idle || liesAhead(row.createdAt, now))
+        return null;
+      // A write a minute is enough to tell idle from busy; one from ahead would hide how long it is idle.
+      if (idleSince > 60 || liesAhead(row.seenAt, now))
+        await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
       const person = await personByToken(row.person);
       return (
         person && {

@@ -32,8 +32,8 @@ beforeAll(async () => {
   // Everybody signed in a while ago.
   off = -5 * MINUTE;
   for (const name of ['maya', 'dana', 'chris', 'audrey'] as const) await stage().token(name);
-  await stage().key('maya');
   off = 0;
+  await stage().key('maya');
 });
 
 afterEach(() => {
@@ -108,7 +108,9 @@ describe('a broker and a database whose clocks differ', () => {
     expect([no.status, no.json.state]).toEqual([200, 'denied']);
     expect((await stage().api('maya', 'POST', `/grants/${grant.id}/handback`)).status).toBe(200);
     expect((await stage().api('chris', 'POST', '/lockout', { reason: 'clocks' })).status).toBe(200);
-    expect((await stage().api('chris', 'DELETE', '/lockout')).status).toBeLessThan(400);
+    // Lifting it opens something, and asks for a fresh sign-in by a clock that is right.
+    off = 0;
+    expect((await stage().api('chris', 'DELETE', '/lockout')).status).toBe(200);
   });
 
   it('write no end that only the wrong one of them sees', async () => {

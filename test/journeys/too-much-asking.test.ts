@@ -44,6 +44,48 @@ async function asked(who: CastName): Promise<Response> {
   });
 }
 
+describe('making things that stand in the log', () => {
+  const post = async (who: CastName, path: string, body: object) => {
+    const visitor = await stage().as(who);
+    const { status, body: answer } = await visitor.ask(new URL(`/api/v1${path}`, stage().url), {
+      method: 'POST',
+      headers: { origin: stage().url.origin, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status, json: JSON.parse(answer.toString()) };
+  };
+
+  it('tokens come to an end within the hour, also when all are asked for at once', async () => {
+    const made = await Promise.all(
+      Array.from({ length: 25 }, () => post('chris', '/tokens', { label: 'x' })),
+    );
+    expect(made.filter(({ status }) => status === 201)).toHaveLength(20);
+    const { json } = made.find(({ status }) => status === 429)!;
+    expect(json.code).toBe('too-many-requests');
+    const other = await post('dana', '/tokens', { label: 'x' });
+    expect(other.status).toBe(201);
+  });
+
+  it('keys too, also when each is removed again', async () => {
+    const line = async (i: number) => {
+      const file = `${stage().folder}/many-${i}`;
+      await execute('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
+      const { readFile } = await import('node:fs/promises');
+      return (await readFile(`${file}.pub`, 'utf8')).trim();
+    };
+    const statuses: number[] = [];
+    for (let i = 0; i < 31; i++) {
+      const { status, json } = await stage().api('audrey', 'POST', '/keys', { public_key: await line(i) });
+      statuses.push(status);
+      if (status === 201) {
+        await stage().api('audrey', 'DELETE', `/keys?fingerprint=${encodeURIComponent(json.fingerprint)}`);
+      } else expect(json.code).toBe('too-many-requests');
+    }
+    expect(statuses.slice(0, 30)).toEqual(Array(30).fill(201));
+    expect(statuses[30]).toBe(429);
+  });
+});
+
 describe('asking again and again', () => {
   it('comes to an end within the minute, with a word when to come again, and records nothing more', async () => {
     for (let i = 0; i < A_MINUTE; i++) expect((await ask('maya')).status).toBe(201);
@@ -151,56 +193,6 @@ async function sallyport(stage: Stage, who: CastName, ...args: string[]) {
     for (const name of Object.keys(variables)) delete env[name];
   }
 }
-
-describe('making things that stand in the log', () => {
-  const post = async (who: CastName, path: string, body: object) => {
-    const visitor = await stage().as(who);
-    const { status, body: answer } = await visitor.ask(new URL(`/api/v1${path}`, stage().url), {
-      method: 'POST',
-      headers: { origin: stage().url.origin, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    return { status, json: JSON.parse(answer.toString()) };
-  };
-
-  it('tokens come to an end within the hour, also when all are asked for at once', async () => {
-    const made = await Promise.all(
-      Array.from({ length: 25 }, () => post('chris', '/tokens', { label: 'x' })),
-    );
-    expect(made.filter(({ status }) => status === 201)).toHaveLength(20);
-    const { json } = made.find(({ status }) => status === 429)!;
-    expect(json.code).toBe('too-many-requests');
-    // Whoever signed in hours ago, by the clock of these tests, has to again.
-    const dana = new Visitor();
-    const { email, password } = stage().cast.dana;
-    await dana.signIn(stage().url, 'Acme', email, password);
-    const other = await dana.ask(new URL('/api/v1/tokens', stage().url), {
-      method: 'POST',
-      headers: { origin: stage().url.origin, 'content-type': 'application/json' },
-      body: JSON.stringify({ label: 'x' }),
-    });
-    expect(other.status).toBe(201);
-  });
-
-  it('keys too, also when each is removed again', async () => {
-    const line = async (i: number) => {
-      const file = `${stage().folder}/many-${i}`;
-      await execute('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
-      const { readFile } = await import('node:fs/promises');
-      return (await readFile(`${file}.pub`, 'utf8')).trim();
-    };
-    const statuses: number[] = [];
-    for (let i = 0; i < 31; i++) {
-      const { status, json } = await stage().api('audrey', 'POST', '/keys', { public_key: await line(i) });
-      statuses.push(status);
-      if (status === 201) {
-        await stage().api('audrey', 'DELETE', `/keys?fingerprint=${encodeURIComponent(json.fingerprint)}`);
-      } else expect(json.code).toBe('too-many-requests');
-    }
-    expect(statuses.slice(0, 30)).toEqual(Array(30).fill(201));
-    expect(statuses[30]).toBe(429);
-  });
-});
 
 describe('beginning sign-ins', () => {
   const begin = (visitor: Visitor, forwarded: string) =>

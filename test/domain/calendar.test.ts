@@ -205,7 +205,9 @@ describe('a grant', () => {
   });
 
   it('says its end in the zone of the matrix, by name, whoever reads it', () => {
-    expect(timeAt(Date.parse('2026-11-01T05:30Z'), NEW_YORK)).toBe('2026-11-01 01:30 America/New_York');
+    expect(timeAt(Date.parse('2026-11-01T05:30Z'), NEW_YORK)).toBe('2026-11-01 01:30-04:00 America/New_York');
+    expect(timeAt(Date.parse('2026-11-01T06:30Z'), NEW_YORK)).toBe('2026-11-01 01:30-05:00 America/New_York');
+    expect(timeAt(Date.parse('2026-11-01T07:30Z'), NEW_YORK)).toBe('2026-11-01 02:30 America/New_York');
     expect(timeAt(Date.parse('2026-03-08T07:00Z'), NEW_YORK)).toBe('2026-03-08 03:00 America/New_York');
   });
 });

@@ -1,9 +1,10 @@
+import { visible } from '../src/domain/visible-text.ts';
+
 /** What the gateway says to a person in their terminal: plain lines that read well in a log. */
 
 /** One line as it is shown; text from elsewhere cannot move the cursor or fake another line. */
 export function spoken(line: string): string {
-  // C0, DEL, C1 and the characters that reorder or hide text.
-  return `sallyport: ${line.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ' ').trimEnd()}`;
+  return `sallyport: ${visible(line)}`;
 }
 
 /** `16:30 UTC`, with seconds where they are not zero. */

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import type { BlockList } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { parseDuration } from './domain/duration.ts';
+import { type AskingPace, askingShape, duration, networks, type WebSettings, webShape } from './limits.ts';
 
 /** What the installation is told from outside. The only reader of `process.env`. */
 export interface Configuration {
@@ -27,6 +27,8 @@ export interface Configuration {
   readonly signIn: { readonly idle: number; readonly absolute: number; readonly gateway: number };
   /** Proxies, as addresses or ranges, whose `X-Forwarded-For` is taken; of anybody else's nothing is read. */
   readonly trustedProxies: BlockList;
+  readonly web: WebSettings;
+  readonly asking: AskingPace;
   readonly logLevel: string;
   /** Seconds that sessions may run on once the broker is told to stop. */
   readonly drain: number;
@@ -76,32 +78,6 @@ const secret = z.union([
 ]);
 type Secret = z.infer<typeof secret>;
 
-const duration = z.string().transform((text, context) => {
-  const seconds = parseDuration(text);
-  if (seconds === null) {
-    context.addIssue({ code: 'custom', message: 'expected a duration such as 15m or 12h' });
-    return z.NEVER;
-  }
-  return seconds;
-});
-
-/** Addresses and networks such as `10.0.0.7`, `10.0.0.0/8` and `fd00::/8`, as one list. */
-const networks = z.array(z.string()).transform((texts, context) => {
-  const list = new BlockList();
-  for (const text of texts) {
-    const [address = '', prefix, ...rest] = text.split('/');
-    const version = isIP(address);
-    const most = version === 4 ? 32 : 128;
-    const length = prefix === undefined ? most : /^\d{1,3}$/.test(prefix) ? Number(prefix) : most + 1;
-    if (version === 0 || rest.length > 0 || length > most) {
-      context.addIssue({ code: 'custom', message: 'expected addresses or networks such as 10.0.0.0/8' });
-      return z.NEVER;
-    }
-    list.addSubnet(address, length, version === 4 ? 'ipv4' : 'ipv6');
-  }
-  return list;
-});
-
 const file = z.strictObject({
   instance: z
     .string()
@@ -139,6 +115,8 @@ const file = z.strictObject({
   trusted_proxies: networks.prefault([]),
   drain: duration.default(10),
   metrics: z.strictObject({ token: secret }).optional(),
+  web: webShape.prefault({}),
+  asking: askingShape.prefault({}),
 });
 
 /** As many characters as 128 random bits need in hex: a token is made, not thought of. */
@@ -197,6 +175,8 @@ export function readConfiguration(
     })),
     signIn: settings.sign_in,
     trustedProxies: settings.trusted_proxies,
+    web: settings.web,
+    asking: settings.asking,
     logLevel: levelOf(environment),
     drain: settings.drain,
     metricsToken: settings.metrics ? tokenOf(open(settings.metrics.token, 'metrics.token')) : null,

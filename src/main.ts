@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { serve } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { closeBroken, createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
+import { listenWithin } from './api/listener.ts';
 import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
 import type { Configuration } from './configuration.ts';
@@ -16,6 +14,7 @@ import { contextOf } from './credentials/contexts.ts';
 import { credentialKinds } from './credentials/kinds.ts';
 import { openKeyring, sealingName } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
+import { whyApart } from './elevation/agreed-clocks.ts';
 import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
@@ -28,6 +27,7 @@ import { startLoop } from './schedule/loop.ts';
 import { deliverDue } from './schedule/outbox.ts';
 import { openPolicies } from './schedule/policies.ts';
 import { openChannels, routeAmong } from './schedule/routing.ts';
+import { steadyClock } from './schedule/steady-clock.ts';
 import { openAuthorities } from './store/authorities.ts';
 import { type Clock, committer } from './store/commit.ts';
 import { openDatabase } from './store/database.ts';
@@ -36,6 +36,7 @@ import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
 import { makeFileOnce } from './store/make-file-once.ts';
 import { wasBrokenOff } from './store/restore.ts';
+import { type DatabaseTime, databaseTime, skewBetween } from './store/skew.ts';
 import { probeLog, readVitals } from './store/vitals.ts';
 import { askedOnce, inTime } from './vitals/in-time.ts';
 import { Instruments } from './vitals/instruments.ts';
@@ -62,6 +63,8 @@ export interface Broker {
 
 export interface Adjustments {
   readonly clock?: Clock;
+  /** What the database says that the time is; with a `clock` of its own and without this, the same. */
+  readonly databaseTime?: DatabaseTime;
   readonly logger?: Logger;
   /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
@@ -72,8 +75,6 @@ const POLICIES_MS = 3_000;
 const ORPHANS_MS = 15_000;
 /** An entry that waits longer for a checkpoint says that none can be signed. */
 const OVERDUE_SECONDS = 600;
-/** How long requests in hand may take once nothing new is accepted. */
-const REQUEST_MS = 5_000;
 /** What the last try of the outbox may take. */
 const LAST_TRY_MS = 5_000;
 /** A part that hangs is left behind, after the time that sessions may run on. */
@@ -86,7 +87,7 @@ const PART_MS = 20_000;
  */
 export async function startBroker(configuration: Configuration, adjust: Adjustments = {}): Promise<Broker> {
   const logger = adjust.logger ?? openOperatorLog(configuration.logLevel);
-  const clock: Clock = adjust.clock ?? { now: () => new Date() };
+  const clock = adjust.clock ?? steadyClock();
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) {
@@ -141,15 +142,25 @@ async function assemble(
     const { matrix, targets } = JSON.parse(source) as Pick<Engagement, 'matrix' | 'targets'>;
     return engagementOf(matrix, targets);
   });
+  const askTime = adjust.databaseTime ?? (adjust.clock ? async () => clock.now() : databaseTime);
+  const apart = async () => whyApart(await skewBetween(clock, () => askTime(database.installation)));
   const instruments = new Instruments();
   const commit = watchedCommit(
-    committer(database, { clock, engagements, route: routeAmong(configuration.channels), url }),
+    committer(database, {
+      clock,
+      engagements,
+      route: routeAmong(configuration.channels),
+      url,
+      asking: configuration.asking,
+      databaseTime: askTime,
+    }),
     instruments,
   );
   const vitals = askedOnce(() => readVitals(database, clock.now()));
   const readiness = openReadiness(
     [
       { of: 'the database', ask: () => database.ping().then(() => null) },
+      { of: 'the clock', ask: apart },
       { of: 'the log', ask: () => probeLog(database).then(() => null) },
       { of: 'the recordings folder', ask: () => recordable(recordings) },
       {
@@ -265,6 +276,7 @@ async function assemble(
   const application: Application = {
     instance,
     url,
+    web: configuration.web,
     gateway: { host: gatewayHost(configuration), port: gateway.port, hostKey: () => gateway.hostKeyLine },
     recordings,
     database,
@@ -292,9 +304,16 @@ async function assemble(
   const outbox = startLoop(5000, deliver, failed('delivering messages'));
   const wake = () => outbox.wake();
   const { unlisten } = await database.listener.listen('sallyport_outbox', wake, wake);
+  let agreed = true;
   const expiry = startLoop(
     1000,
-    () => expireDue(database, commit, clock),
+    async () => {
+      const why = await apart();
+      if ((why === null) !== agreed) logger[why ? 'error' : 'info'](why ?? 'The clocks agree again.');
+      agreed = why === null;
+      // Written by a clock that is wrong, an end would be for good.
+      if (agreed) await expireDue(database, commit, clock);
+    },
     failed('writing down what expired'),
   );
   const orphans = startLoop(
@@ -334,10 +353,12 @@ async function assemble(
     await signCheckpoints();
   });
 
-  const http = await listen(
-    buildServer(application, { mount: mountPages, problem: renderProblem }),
-    configuration.http,
-  );
+  const pages = { mount: mountPages, problem: renderProblem };
+  const server = buildServer(application, pages);
+  const { http: address, web, trustedProxies } = configuration;
+  const http = await listenWithin(server.fetch, address, web, trustedProxies).catch(error => {
+    throw placeTaken(error, 'SALLYPORT_HTTP', address);
+  });
   stops.push(async () => {
     readiness.leave();
     // Pages and probes answer while sessions end: their people may still want to hand back, their balancer to look away.
@@ -365,30 +386,3 @@ function placeTaken(error: Error, name: string, { host, port }: { host: string; 
 /** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
 const gatewayHost = ({ url, ssh }: Configuration): string =>
   ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;
-
-function listen(
-  server: ReturnType<typeof buildServer>,
-  { host, port }: { host: string; port: number },
-): Promise<{ address: { host: string; port: number }; close: () => Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const listening = serve({ fetch: server.fetch, hostname: host, port }, (info: AddressInfo) => {
-      listening.off('error', reject);
-      resolve({
-        address: { host, port: info.port },
-        close: () =>
-          new Promise(done => {
-            const server = listening as Server;
-            const late = setTimeout(() => server.closeAllConnections(), REQUEST_MS);
-            // A connection that has had its answer is idle, and kept no longer.
-            const idle = setInterval(() => server.closeIdleConnections(), 50);
-            server.close(() => {
-              clearTimeout(late);
-              clearInterval(idle);
-              done();
-            });
-          }),
-      });
-    });
-    listening.once('error', error => reject(placeTaken(error, 'SALLYPORT_HTTP', { host, port })));
-  });
-}

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { LogKey } from '../audit/log-keys.ts';
+import type { Configuration } from '../configuration.ts';
 import type { Engagement } from '../domain/decision.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
@@ -20,6 +21,7 @@ import type { Proxies } from './client-address.ts';
 export interface Application {
   readonly instance: string;
   readonly url: URL;
+  readonly web: Configuration['web'];
   /** Where a stock client connects: host and port as people type them. */
   readonly gateway: { readonly host: string; readonly port: number; hostKey(): string };
   readonly recordings: string;

@@ -12,6 +12,7 @@ import type { IssuedCredential } from '../credentials/contract.ts';
 import { partyOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
 import { admitSession } from '../elevation/admit-session.ts';
+import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { endSession } from '../elevation/end-session.ts';
 import { issueCredential, type Sign } from '../elevation/issue-credential.ts';
 import { overdueCuts } from '../schedule/expiry.ts';
@@ -87,7 +88,10 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
 
   /** The key is still this person's, or the sign-in is not too old: asked for each channel. */
   const stillKnown = async ({ knownBy }: RequestedChannel, person: Person): Promise<boolean> => {
-    if (knownBy.kind === 'sign-in') return clock.now().getTime() - knownBy.at <= parts.signInWithin * 1000;
+    if (knownBy.kind === 'sign-in') {
+      const at = new Date(knownBy.at);
+      return clock.now().getTime() - knownBy.at <= parts.signInWithin * 1000 && !liesAhead(at, clock.now());
+    }
     const [key] = await db
       .select({ person: sshKeys.person })
       .from(sshKeys)

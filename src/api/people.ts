@@ -5,10 +5,11 @@ import { PARTIES } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
 import { isInSquad } from '../domain/squad.ts';
 import { readPublicKey } from '../domain/ssh-public-key.ts';
+import { tooOften } from '../elevation/asking-pace.ts';
 import { Refused } from '../elevation/contract.ts';
 import type { TokenSummary } from '../identity/tokens.ts';
-import { appendEvents } from '../store/log.ts';
-import { sshKeys } from '../store/tables.ts';
+import { appendEvents, entriesWithin } from '../store/log.ts';
+import { people, sshKeys } from '../store/tables.ts';
 import { type Application, membershipsOf } from './application.ts';
 import { personJson } from './present.ts';
 import type { Api } from './server.ts';
@@ -16,6 +17,8 @@ import { body, json, line, refusals } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
 const MOST_KEYS = 20;
+/** Each one added is an entry in the log, also when it is removed again. */
+const MOST_KEYS_AN_HOUR = 30;
 
 const whoami = createRoute({
   method: 'get',
@@ -200,7 +203,7 @@ export const listKeys = (app: Application, person: Person): Promise<RegisteredKe
  * Registers a key: from then on it says who connects. A key is one person's; registering one's own again changes
  * nothing.
  *
- * @throws Refused `invalid`, `key-taken`, `too-many-keys`
+ * @throws Refused `invalid`, `key-taken`, `too-many-keys`, `too-many-requests`
  */
 export async function addKey(app: Application, person: Person, text: string): Promise<RegisteredKey> {
   const key = readPublicKey(text);
@@ -214,6 +217,13 @@ export async function addKey(app: Application, person: Person, text: string): Pr
   const tenants = (await membershipsOf(app, person)).map(({ tenant }) => tenant);
   return app.database.within(tenants, async tx => {
     const { fingerprint, type, publicKey } = key;
+    // Held, so that two at once do not both fit.
+    await tx.select({ id: people.id }).from(people).where(eq(people.id, person.id)).for('update');
+    for (const tenant of tenants.slice(0, 1)) {
+      const done = await entriesWithin(tx, { tenant, subject: person.id, action: 'key.added' }, 3600);
+      if (done.count >= MOST_KEYS_AN_HOUR)
+        throw tooOften(`add ${MOST_KEYS_AN_HOUR} keys in one hour`, done.free);
+    }
     if ((await tx.select().from(sshKeys).where(eq(sshKeys.person, person.id))).length >= MOST_KEYS) {
       throw new Refused('too-many-keys', `A person has at most ${MOST_KEYS} keys; remove one first.`, 409);
     }

@@ -58,8 +58,15 @@ export function problemResponse(c: Context<Env>, { status, code, message, detail
     request_id: c.get('requestId'),
     ...detail,
   };
-  return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json' });
+  return c.body(JSON.stringify(body), status, {
+    'content-type': 'application/problem+json',
+    ...waitOf(detail),
+  });
 }
+
+/** When to come back, as a header, where a refusal says it in its detail. */
+export const waitOf = (detail: Problem['detail']): Record<string, string> =>
+  typeof detail.retry_after === 'number' ? { 'retry-after': String(detail.retry_after) } : {};
 
 const codeOf = (status: number): string =>
   ({ 400: 'invalid', 401: 'sign-in-needed', 403: 'forbidden', 404: 'not-found', 413: 'too-large' })[status] ??

@@ -1,3 +1,4 @@
+import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { Refused } from '../elevation/contract.ts';
 import type { Credentials } from '../identity/sign-in.ts';
 import { signInNeeded } from './signed-in.ts';
@@ -93,7 +94,7 @@ export function proofOf(what: 'api' | 'form', route: string): Proof {
 export const classifiedRoutes: readonly string[] = Object.keys(API);
 
 export const isFresh = ({ authenticatedAt }: Credentials, now: Date): boolean =>
-  now.getTime() - authenticatedAt.getTime() <= FRESH_SECONDS * 1000;
+  now.getTime() - authenticatedAt.getTime() <= FRESH_SECONDS * 1000 && !liesAhead(authenticatedAt, now);
 
 /**
  * Lets pass who has shown enough.

@@ -5,6 +5,7 @@ import { matchedRoutes } from 'hono/route';
 import { Refused } from '../elevation/contract.ts';
 import type { Application, Env } from './application.ts';
 import { auditRoutes } from './audit.ts';
+import { incomingOf } from './client-address.ts';
 import { sessionTokens } from './cookies.ts';
 import { decisionRoutes } from './decisions.ts';
 import { deviceRoutes } from './device.ts';
@@ -19,6 +20,7 @@ import { refuseSignIns, requestLog } from './request-log.ts';
 import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
 import { targetRoutes } from './targets.ts';
+import { wellFormed } from './well-formed.ts';
 
 export const MAX_BODY = 64 * 1024;
 const API_PATH = '/api/v1';
@@ -37,11 +39,12 @@ export function buildServer(app: Application, pages: Pages): Api {
   const server: Api = newApi();
   server.use(requestLog(app));
   server.use(securityHeaders(app.url));
+  server.use(wellFormed(app.url, app.web.hosts));
   server.use(
     bodyLimit({
       maxSize: MAX_BODY,
       onError: () => {
-        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 422);
+        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 413);
       },
     }),
   );
@@ -75,6 +78,7 @@ export function buildServer(app: Application, pages: Pages): Api {
   }
   api.doc31('/openapi.json', {
     openapi: '3.1.0',
+    servers: [{ url: '/api/v1' }],
     info: {
       title: 'Sallyport',
       version: '1',
@@ -99,7 +103,11 @@ export function buildServer(app: Application, pages: Pages): Api {
   );
   server.onError((error, c) => {
     const problem = problemOf(error);
-    if (!problem) app.logger.error({ request: c.get('requestId'), err: error }, 'a request failed');
+    // A caller who left in the middle is no failure of ours, and must not fill the log.
+    const left = (error as NodeJS.ErrnoException).code === 'ECONNRESET' && incomingOf(c)?.destroyed;
+    if (!problem) {
+      app.logger[left ? 'debug' : 'error']({ request: c.get('requestId'), err: error }, 'a request failed');
+    }
     return tell(c, problem ?? internalProblem);
   });
   return server;

@@ -1,4 +1,4 @@
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import { answerIsNo, callIsWrong, Failure, notReached } from './failure.ts';
 import { readSignIn } from './sign-ins.ts';
 import type { ClientConfiguration } from './terminal.ts';

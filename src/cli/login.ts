@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { hostname, userInfo } from 'node:os';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import type { Whoami } from './answers.ts';
 import { openClient, TIMEOUT_MS } from './client.ts';
 import { answerIsNo, type Failure, notReached } from './failure.ts';

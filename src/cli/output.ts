@@ -1,4 +1,4 @@
-import { shortened, visible } from '../notifiers/visible-text.ts';
+import { shortened, visible } from '../domain/visible-text.ts';
 
 /** How things are printed for people: plain lines of 80 columns, time said twice, nothing that hides. */
 

@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { ConfigurationError } from '../configuration.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { PARTIES } from '../domain/party.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import { Failure } from './failure.ts';
 import { jsonText } from './output.ts';
 import type { Terminal } from './terminal.ts';

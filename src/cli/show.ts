@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration as secondsOf } from '../domain/duration.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import type { Decision, Grant, Request, RequestInFull } from './answers.ts';
 import { idPart, openClient } from './client.ts';
 import { facts, jsonText, list, plain, since, until, wrapped } from './output.ts';

@@ -25,9 +25,9 @@ const KEY_BYTES = 32;
 const LARGEST_UINT64 = 2n ** 64n - 1n;
 
 /** The gateway's and the target's clocks may differ by this much and a fresh certificate is still accepted. */
-const BEFORE_SECONDS = 15;
+const BEFORE_SECONDS = 30;
 /** With the above the whole window is two minutes, the longest that the contract allows. */
-const AFTER_SECONDS = 105;
+const AFTER_SECONDS = 90;
 
 /** What a certificate may switch on; without them sshd gives none. `permit-user-rc` is not among them on purpose. */
 export type Extension =

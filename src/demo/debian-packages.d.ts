@@ -5,7 +5,10 @@ export interface Need {
 }
 
 export declare const NEEDS: Readonly<
-  Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres', Need>
+  Record<
+    'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres' | 'faketime',
+    Need
+  >
 >;
 
 export declare class PackagesMissing extends Error {

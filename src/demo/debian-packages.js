@@ -9,7 +9,7 @@ import { join } from 'node:path';
  * @property {string[]} packages the Debian packages that bring it
  */
 
-/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres', Need>} */
+/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres' | 'faketime', Need>} */
 export const NEEDS = {
   sshd: { program: 'sshd', packages: ['openssh-server'] },
   ssh: { program: 'ssh', packages: ['openssh-client'] },
@@ -20,6 +20,7 @@ export const NEEDS = {
   pgrep: { program: 'pgrep', packages: ['procps'] },
   // The server itself lies outside of PATH; this comes with it.
   postgres: { program: 'pg_createcluster', packages: ['postgresql'] },
+  faketime: { program: 'faketime', packages: ['faketime'] },
 };
 
 /** Beside PATH: an ordinary user's often lacks the folders of daemons. */

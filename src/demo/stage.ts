@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../configuration.ts';
 import type { Party } from '../domain/party.ts';
 import { issuerKey } from '../identity/sign-in.ts';
+import { standardLimits } from '../limits.ts';
 import { type Adjustments, type Broker, startBroker } from '../main.ts';
 import {
   type CastMemberWithPassword,
@@ -168,6 +169,7 @@ async function raise(
     ],
     signIn: { idle: 3600, absolute: 12 * 3600, gateway: 12 * 3600 },
     trustedProxies: new BlockList(),
+    ...standardLimits(),
     logLevel: 'warn',
     drain: 0,
     metricsToken: null,

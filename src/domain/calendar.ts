@@ -96,11 +96,14 @@ export function isTimezone(name: string): boolean {
 export const dateAt = (at: number, timezone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate().toString();
 
-/** `2026-11-24 10:00 America/New_York`. */
+/** `2026-11-24 10:00 America/New_York`; a time that comes twice says which: `2026-11-01 01:30-05:00 America/New_York`. */
 export function timeAt(at: number, timezone: string): string {
-  const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDateTime();
+  const zoned = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone);
+  const local = zoned.toPlainDateTime();
   const [date, time] = local.toString({ smallestUnit: 'minute' }).split('T');
-  return `${date} ${time} ${timezone}`;
+  const first = local.toZonedDateTime(timezone, { disambiguation: 'earlier' });
+  const twice = !first.equals(local.toZonedDateTime(timezone, { disambiguation: 'later' }));
+  return `${date} ${time}${twice ? zoned.offset : ''} ${timezone}`;
 }
 
 /** @throws RangeError on texts that `parseWeekly` or `parseMoment` would not take */

@@ -6,6 +6,7 @@ import type { Person } from '../domain/person.ts';
 import { type Protocol, saltedHash } from '../domain/request.ts';
 import { recordingPath, type Session } from '../domain/session.ts';
 import { isInSquad } from '../domain/squad.ts';
+import { liesAhead, whyApart } from './agreed-clocks.ts';
 import type { Look, Outside, Step, TenantInForce } from './contract.ts';
 import { whyNoLonger } from './still-given.ts';
 
@@ -77,11 +78,13 @@ export async function admitSession(
       `${name} has shut out all sessions of its provider. Nothing opens until it lifts that.`,
     );
   }
+  const apart = whyApart(await look.clockSkew());
+  if (apart) return refuse('clock-skew', apart);
   const age = (outside.now.getTime() - person.signedInAt.getTime()) / 1000;
-  if (age > knock.signInWithin) {
+  if (age > knock.signInWithin || liesAhead(person.signedInAt, outside.now)) {
     return refuse(
       'sign-in-needed',
-      `Your last sign-in is more than ${formatDuration(knock.signInWithin)} ago.`,
+      `Your last sign-in is not within the last ${formatDuration(knock.signInWithin)}.`,
       'Sign in in the browser, then connect again.',
     );
   }
@@ -90,6 +93,9 @@ export async function admitSession(
     held => held.role === knock.role && held.protocol === knock.protocol && isLive(held, outside.now),
   );
   if (!grant) return refuse('no-grant', ...howToAsk(inForce, person, knock, grants));
+  if (await look.clockPutBack(grant, outside.now)) {
+    return refuse('clock-skew', 'The clock was put back since this grant was given. Ask anew.');
+  }
   const lost = whyNoLonger(inForce, person, grant, outside.now);
   if (lost) return refuse(lost.code, lost.line);
   const hostKeys = await look.hostKeys(knock.tenant, knock.target);

@@ -1,5 +1,6 @@
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, digestOf, displayOf, stateAt } from '../domain/request.ts';
+import { requireFewChanges, requirePace } from './asking-pace.ts';
 import { assessAmong } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { lookAgain } from './record-approval.ts';
@@ -17,7 +18,7 @@ export interface Amendment {
  * The asker changes a request that still waits. It becomes another revision: answers to the one before count no
  * longer, and whoever is looking at it must look again.
  *
- * @throws Refused `no-such-request`, `not-yours`, `already-decided`, or the code of the decision it would get
+ * @throws Refused `no-such-request`, `not-yours`, `already-decided`, `too-many-requests`, `too-many-changes`, or the code of the decision it would get
  */
 export async function amendRequest(
   look: Look,
@@ -31,6 +32,8 @@ export async function amendRequest(
   if (state !== 'waiting') {
     throw new Refused('already-decided', `This request is ${state}; ask anew.`, 409, { state });
   }
+  requireFewChanges(request);
+  await requirePace(look, outside, person, request.tenant);
   const draft = {
     ...request,
     revision: request.revision + 1,

@@ -21,6 +21,15 @@ export interface Look {
   peopleOf(issuers: readonly string[]): Promise<Person[]>;
   person(id: string): Promise<Person | null>;
   request(id: string): Promise<AccessRequest | null>;
+  /**
+   * How often somebody asked in a tenant since a moment, and when first; changes to a request count. Until the
+   * transaction ends nobody else counts the same person's, so that two asks at once do not both fit.
+   */
+  asksSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
+  /** By how many milliseconds our clock is ahead of the database's at this moment; negative: behind. */
+  clockSkew(): Promise<number>;
+  /** Whether the log, whose time never goes back, went on past `now` since this grant was opened. */
+  clockPutBack(grant: Grant, now: Date): Promise<boolean>;
   /** Yes and no to this revision. */
   approvals(request: string, revision: number): Promise<Approval[]>;
   grant(id: string): Promise<Grant | null>;
@@ -96,14 +105,19 @@ export interface Cut {
   readonly message: string;
 }
 
-/** The world outside a step: the clock and chance are passed in. */
+/** The world outside a step: the clock, chance and what the installation allows are passed in. */
 export interface Outside {
   readonly now: Date;
+  /** How often one person may ask in one tenant. */
+  readonly asking: { readonly perMinute: number; readonly perHour: number };
   /** A fresh id with this prefix, `req_k3v…`: 80 random bits in Crockford's base 32. */
   id(prefix: string): string;
   /** Fresh salt for words that may name people: 16 bytes. */
   salt(): Buffer;
 }
+
+/** HTTP statuses that say no. */
+export type RefusedStatus = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 415 | 421 | 422 | 429 | 431 | 503;
 
 /** The answer is no, with a stable code; nothing was changed besides what the refusal itself records. */
 export class Refused extends Error {
@@ -111,7 +125,7 @@ export class Refused extends Error {
     readonly code: string,
     message: string,
     /** HTTP status that says the same. */
-    readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 422 | 429 | 503 = 403,
+    readonly status: RefusedStatus = 403,
     readonly detail: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);

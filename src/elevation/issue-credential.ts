@@ -1,4 +1,5 @@
 import { isLive } from '../domain/grant.ts';
+import { whyApart } from './agreed-clocks.ts';
 import type { Look, Outside, Step } from './contract.ts';
 import { whyNoLonger } from './still-given.ts';
 
@@ -59,6 +60,8 @@ export async function issueCredential(
       result: { admitted: false, code: 'no-grant', lines: ['The grant ended before the session began.'] },
     };
   }
+  const apart = whyApart(await look.clockSkew());
+  if (apart) return { result: { admitted: false, code: 'clock-skew', lines: [apart] } };
   const issued = sign({
     tenant: session.tenant,
     target: session.target,

@@ -6,6 +6,7 @@ import { maySeeRequest } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, digestOf, displayOf, saltedHash, stateAt } from '../domain/request.ts';
 import { sameEmail } from '../domain/squad.ts';
+import { requireAgreedClocks } from './agreed-clocks.ts';
 import { type Assessment, assess } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { openGrant } from './open-grant.ts';
@@ -25,7 +26,7 @@ export interface Answer {
  * all come out as one outcome, since the second finds the request as the first left it.
  *
  * @throws Refused `own-request`, `not-your-answer` (403); `no-such-request` (404); `already-decided`,
- *   `already-answered`, `moved`, `no-longer-allowed`, `outside-window` (409, nothing happened)
+ *   `already-answered`, `moved`, `no-longer-allowed`, `outside-window` (409, nothing happened); `clock-skew` (503)
  */
 export async function recordApproval(
   look: Look,
@@ -34,6 +35,7 @@ export async function recordApproval(
   answer: Answer,
 ): Promise<Step<AccessRequest>> {
   const { request, asker, assessment } = await lookAgain(look, outside, person, answer);
+  if (answer.answer === 'yes') await requireAgreedClocks(look);
   const { decision } = assessment;
   const state = stateAt(request, outside.now);
   // Also by the email that either side's provider tells, verified or not: it can only refuse here.

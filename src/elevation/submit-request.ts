@@ -2,17 +2,24 @@ import type { RequestFacts } from '../domain/audit-event.ts';
 import { formatDuration, parseDuration } from '../domain/duration.ts';
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, digestOf, displayOf, saltedHash } from '../domain/request.ts';
+import { requireAgreedClocks } from './agreed-clocks.ts';
+import { requirePace } from './asking-pace.ts';
 import { type Ask, type Assessment, assess } from './assess.ts';
 import type { Letter, Look, Outside, Step } from './contract.ts';
 import { openGrant } from './open-grant.ts';
 
-/** Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so. */
+/**
+ * Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so.
+ *
+ * @throws Refused `too-many-requests`, `clock-skew` where a grant would open, and what `assess` throws
+ */
 export async function submitRequest(
   look: Look,
   outside: Outside,
   asker: Person,
   asked: Ask & { readonly tenant: string; readonly reason: string },
 ): Promise<Step<AccessRequest>> {
+  await requirePace(look, outside, asker, asked.tenant);
   const assessment = await assess(look, asked.tenant, asker, asked, outside.now);
   const { decision, engagement, member } = assessment;
   const waits = decision.decision === 'needs-approval';
@@ -56,6 +63,7 @@ export async function submitRequest(
       ],
     };
   }
+  if (!waits) await requireAgreedClocks(look);
   const opened = waits ? null : openGrant(outside, request, asker, assessment, actor);
   return {
     result: request,

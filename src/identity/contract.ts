@@ -43,19 +43,12 @@ export type SignInFailure =
   | 'provider-unreachable'
   | 'token-refused'
   | 'groups-missing'
-  | 'state-unknown'
-  | 'too-many';
+  | 'state-unknown';
 
 /** The sign-in did not come about. `code` is stable; the message is for the person and holds no token. */
 export class SignInFailed extends Error {
   constructor(
-    readonly code:
-      | 'provider-refused'
-      | 'provider-unreachable'
-      | 'token-refused'
-      | 'groups-missing'
-      | 'state-unknown'
-      | 'too-many',
+    readonly code: SignInFailure,
     message: string,
   ) {
     super(message);

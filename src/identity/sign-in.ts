@@ -1,23 +1,18 @@
 import { createHash } from 'node:crypto';
-import { and, asc, eq, gt, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt } from 'drizzle-orm';
 import { contextOf } from '../credentials/contexts.ts';
 import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Person } from '../domain/person.ts';
+import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { type Clock, freshId } from '../store/commit.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { appendEvents } from '../store/log.ts';
-import {
-  bindings,
-  deviceSignIns,
-  people,
-  signInAttempts,
-  sshSignIns,
-  tokens,
-  webSessions,
-} from '../store/tables.ts';
+import { bindings, deviceSignIns, people, sshSignIns, tokens, webSessions } from '../store/tables.ts';
+import { openAttempts } from './attempts.ts';
 import { type IdentityProvider, SignInFailed, type VerifiedIdentity } from './contract.ts';
+import { requireSignInPace, requireTokenPace } from './pace.ts';
 import {
   hashOf as hash,
   liveTokens,
@@ -28,10 +23,6 @@ import {
   type TokenSummary,
   tenantsOf,
 } from './tokens.ts';
-
-const ATTEMPT_SECONDS = 600;
-/** Anybody can begin a sign-in, so what beginnings may fill is bounded: past this the oldest go first. */
-const MOST_ATTEMPTS = 20_000;
 
 /** A browser's session, or a bearer token: who is asking, and when they last proved it. */
 export interface Credentials {
@@ -90,6 +81,7 @@ export function openSignIns(parts: {
   const { database, engagements, clock, url, limits, keyring } = parts;
   const providers = new Map(parts.providers.map(provider => [issuerKey(provider.issuer), provider]));
   const db = database.installation;
+  const attempts = openAttempts(db, keyring, clock);
   const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
 
   const logsOf = async (person: Pick<Person, 'issuer' | 'claims'>) =>
@@ -103,32 +95,19 @@ export function openSignIns(parts: {
     async begin(key, { returnTo, maxAge }) {
       const provider = providers.get(key);
       if (!provider) throw new SignInFailed('state-unknown', 'There is no such identity provider here.');
-      await makeRoom(database);
       const redirect = new URL(`/signin/${key}/callback`, url);
       const { url: leaveTo, pending } = await provider.begin({ redirect, maxAge });
-      const browser = secretText();
-      await db.insert(signInAttempts).values({
-        state: hash(pending.state),
-        issuer: provider.issuer,
-        browser: hash(browser),
-        nonce: pending.nonce,
-        verifier: pending.verifier,
-        maxAge,
-        returnTo,
-        expiresAt: later(ATTEMPT_SECONDS),
-      });
-      return { url: leaveTo, browser };
+      return {
+        url: leaveTo,
+        browser: attempts.seal({ ...pending, issuer: provider.issuer, maxAge, returnTo }),
+      };
     },
 
     async complete(key, callback, browser) {
       const provider = providers.get(key);
       const state = callback.searchParams.get('state') ?? '';
-      // Deleted before anything is looked at: a state serves once, whatever comes of it.
-      const [attempt] = await db
-        .delete(signInAttempts)
-        .where(and(eq(signInAttempts.state, hash(state)), eq(signInAttempts.browser, hash(browser))))
-        .returning();
-      if (!provider || !attempt || attempt.issuer !== provider.issuer || attempt.expiresAt <= clock.now()) {
+      const attempt = provider && (await attempts.spend(browser, { issuer: provider.issuer, state }));
+      if (!provider || !attempt) {
         throw new SignInFailed('state-unknown', 'This sign-in is not known here any more; begin again.');
       }
       const { nonce, verifier, maxAge } = attempt;
@@ -137,6 +116,7 @@ export function openSignIns(parts: {
       const tenants = await logsOf(identity);
       const person = await database.within(tenants, async tx => {
         const { person, events } = await remember(tx, identity, clock.now(), tenants);
+        await requireSignInPace(tx, person, tenants);
         await tx.insert(webSessions).values({
           id: hash(token),
           person: person.id,
@@ -159,9 +139,11 @@ export function openSignIns(parts: {
         .from(webSessions)
         .where(eq(webSessions.id, hash(token)));
       const idleSince = row ? (now.getTime() - row.seenAt.getTime()) / 1000 : 0;
-      if (!row || row.expiresAt <= now || idleSince > limits.idle) return null;
-      // A write a minute is enough to tell idle from busy.
-      if (idleSince > 60) await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
+      if (!row || row.expiresAt <= now || idleSince > limits.idle || liesAhead(row.createdAt, now))
+        return null;
+      // A write a minute is enough to tell idle from busy; one from ahead would hide how long it is idle.
+      if (idleSince > 60 || liesAhead(row.seenAt, now))
+        await db.update(webSessions).set({ seenAt: now }).where(eq(webSessions.id, row.id));
       const person = await personByToken(row.person);
       return (
         person && {
@@ -181,7 +163,7 @@ export function openSignIns(parts: {
         .where(
           and(eq(tokens.hash, hash(token)), isNull(tokens.revokedAt), gt(tokens.expiresAt, clock.now())),
         );
-      const person = row && (await personByToken(row.person));
+      const person = row && !liesAhead(row.createdAt, clock.now()) && (await personByToken(row.person));
       return person
         ? {
             person,
@@ -235,7 +217,10 @@ export function openSignIns(parts: {
       const expiresAt = new Date(Math.min(later(TOKEN_SECONDS).getTime(), sessionEnd.getTime()));
       const order = { id, person, session, label, client: null, address: null, authenticatedAt, expiresAt };
       const tenants = await logsOf(person);
-      const token = await database.within(tenants, tx => mintToken(tx, order, tenants, clock.now()));
+      const token = await database.within(tenants, async tx => {
+        await requireTokenPace(tx, person.id, clock.now());
+        return mintToken(tx, order, tenants, clock.now());
+      });
       return { id, token, expiresAt };
     },
 
@@ -260,7 +245,7 @@ export function openSignIns(parts: {
     },
 
     async sweep() {
-      await db.delete(signInAttempts).where(lt(signInAttempts.expiresAt, clock.now()));
+      await attempts.sweep();
       await db.delete(webSessions).where(lt(webSessions.expiresAt, clock.now()));
       await db.delete(sshSignIns).where(lt(sshSignIns.expiresAt, clock.now()));
     },
@@ -276,17 +261,6 @@ const signedOut =
     subject: person.id,
     data: {},
   });
-
-async function makeRoom({ installation: db }: Database): Promise<void> {
-  const [row] = await db.select({ open: sql<number>`count(*)::int` }).from(signInAttempts);
-  if (row!.open < MOST_ATTEMPTS) return;
-  const oldest = db
-    .select({ state: signInAttempts.state })
-    .from(signInAttempts)
-    .orderBy(asc(signInAttempts.expiresAt))
-    .limit(1000);
-  await db.delete(signInAttempts).where(inArray(signInAttempts.state, oldest));
-}
 
 /** The person as this sign-in shows them. Who they are is issuer and subject; all else may change under it. */
 async function remember(

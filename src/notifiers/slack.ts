@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { shortened, visible } from '../domain/visible-text.ts';
 import type { Message, Notifier, NotifierKind } from './contract.ts';
 import { post, webhookAddress } from './post.ts';
-import { shortened, visible } from './visible-text.ts';
 
 // Slack's incoming webhooks and Block Kit, as its reference has them: blocks at most 50, header 150 characters,
 // section fields 10 of 2,000 each, button url 3,000. Others take the same shape and read only `text`.

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
+import { visible, visibleLines } from '../domain/visible-text.ts';
 import type { Message, Notifier, NotifierKind } from './contract.ts';
 import { post, webhookAddress } from './post.ts';
 
@@ -47,14 +48,17 @@ export const standardWebhook: NotifierKind = {
 
 /**
  * `{type, timestamp, data}`. The type is `sallyport.approval_asked` for `approval-asked` and so on (the specification
- * allows letters, digits, underscore and dot). Text is as people wrote it, which JSON can hold: a receiver that shows
- * it escapes it for where it shows it.
+ * allows letters, digits, underscore and dot). Markup in a text is as people wrote it, which JSON can hold: a receiver
+ * that shows it escapes it for where it shows it. What would hide or reorder is written out, since few receivers do.
  */
 export function webhookPayload(message: Message): Record<string, unknown> {
-  const { id, kind, tenant, to, title, lines, url, at } = message;
+  const { id, kind, tenant, url, at } = message;
+  const to = message.to.map(visible);
+  const title = visible(message.title);
+  const lines = message.lines.map(({ label, text }) => ({ label: visible(label), text: visibleLines(text) }));
   return {
     type: `sallyport.${kind.replaceAll('-', '_')}`,
     timestamp: at,
-    data: { id, tenant, to, title, lines: lines.map(({ label, text }) => ({ label, text })), url },
+    data: { id, tenant, to, title, lines, url },
   };
 }

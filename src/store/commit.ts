@@ -5,6 +5,7 @@ import type { Message } from '../notifiers/contract.ts';
 import type { Database, Transaction } from './database.ts';
 import { appendEvents } from './log.ts';
 import { type EngagementCache, lookIn } from './look.ts';
+import { type DatabaseTime, skewBetween } from './skew.ts';
 import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
 
 /** Which channels of the installation reach these people and squads. */
@@ -25,13 +26,27 @@ export interface Clock {
 
 export function committer(
   database: Database,
-  surroundings: { clock: Clock; engagements: EngagementCache; route: Route; url: URL },
+  surroundings: {
+    clock: Clock;
+    engagements: EngagementCache;
+    route: Route;
+    url: URL;
+    asking: Outside['asking'];
+    databaseTime: DatabaseTime;
+  },
 ): Commit {
   return (tenant, step) =>
     database.within([tenant], async tx => {
-      const outside: Outside = { now: surroundings.clock.now(), id: freshId, salt: () => randomBytes(16) };
+      const outside: Outside = {
+        now: surroundings.clock.now(),
+        id: freshId,
+        salt: () => randomBytes(16),
+        asking: surroundings.asking,
+      };
       const { result, changes, events, letters, cuts } = await step(
-        lookIn(tx, surroundings.engagements),
+        lookIn(tx, surroundings.engagements, () =>
+          skewBetween(surroundings.clock, () => surroundings.databaseTime(tx)),
+        ),
         outside,
       );
       for (const change of changes ?? []) await carryOut(tx, tenant, change);

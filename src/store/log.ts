@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { and, asc, desc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, sql } from 'drizzle-orm';
 import { fragments } from '../audit/entry.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Database, Transaction } from './database.ts';
@@ -76,6 +76,28 @@ export async function lengthOf(database: Database, tenant: string): Promise<numb
     tx.select().from(logHeads).where(eq(logHeads.tenant, tenant)),
   );
   return head?.seq ?? 0;
+}
+
+/** How often something stands in a log of one subject, and in how many seconds the first of it has aged out. */
+export async function entriesWithin(
+  tx: Transaction,
+  of: { readonly tenant: string; readonly subject: string; readonly action: AuditEvent['action'] },
+  seconds: number,
+): Promise<{ count: number; free: number }> {
+  // By the clock that stamped them.
+  const age = sql<number>`extract(epoch from clock_timestamp() - ${logEntries.at})`;
+  const [row] = await tx
+    .select({ count: count(), oldest: sql<number>`coalesce(max(${age}), 0)::int` })
+    .from(logEntries)
+    .where(
+      and(
+        eq(logEntries.tenant, of.tenant),
+        eq(logEntries.subject, of.subject),
+        eq(logEntries.action, of.action),
+        sql`${age} < ${seconds}`,
+      ),
+    );
+  return { count: row?.count ?? 0, free: Math.max(1, seconds - (row?.oldest ?? 0)) };
 }
 
 export interface LogFilter {

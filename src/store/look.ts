@@ -1,13 +1,16 @@
-import { and, desc, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, min, sql } from 'drizzle-orm';
 import type { Engagement } from '../domain/decision.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
+import { putBackSince } from '../elevation/agreed-clocks.ts';
 import type { Look } from '../elevation/contract.ts';
 import type { Transaction } from './database.ts';
 import {
   approvals,
   grants,
   hostKeys,
+  logEntries,
+  logHeads,
   matrixVersions,
   people,
   requests,
@@ -28,7 +31,7 @@ export const personOf = (row: Row<typeof people>): Person => row;
 export const requestOf = (row: Row<typeof requests>): AccessRequest => row as AccessRequest;
 
 /** A step's eyes inside one transaction; see `Look` for what is locked. */
-export function lookIn(tx: Transaction, cache: EngagementCache): Look {
+export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look['clockSkew']): Look {
   const one = async <T>(rows: PromiseLike<T[]>): Promise<T | null> => (await rows)[0] ?? null;
   const inForce = async (id: string, lock: 'share' | 'update') => {
     const row = await one(tx.select().from(tenants).where(eq(tenants.id, id)).for(lock));
@@ -48,6 +51,32 @@ export function lookIn(tx: Transaction, cache: EngagementCache): Look {
     request: async id => {
       const row = await one(tx.select().from(requests).where(eq(requests.id, id)).for('update'));
       return row && requestOf(row);
+    },
+    asksSince: async (person, tenant, since) => {
+      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`asks ${tenant} ${person}`}, 0))`);
+      const [row] = await tx
+        .select({
+          count: sql<number>`coalesce(sum(${requests.revision}), 0)::int`,
+          first: min(requests.createdAt),
+        })
+        .from(requests)
+        .where(and(eq(requests.person, person), eq(requests.tenant, tenant), gt(requests.createdAt, since)));
+      return { count: row?.count ?? 0, first: row?.first ?? null };
+    },
+    clockSkew,
+    clockPutBack: async ({ id, tenant, startsAt }, now) => {
+      const [row] = await tx
+        .select({ opened: logEntries.at, head: logHeads.at })
+        .from(logEntries)
+        .innerJoin(logHeads, eq(logHeads.tenant, logEntries.tenant))
+        .where(
+          and(
+            eq(logEntries.tenant, tenant),
+            eq(logEntries.subject, id),
+            eq(logEntries.action, 'grant.opened'),
+          ),
+        );
+      return row !== undefined && putBackSince({ at: row.opened, startsAt }, row.head, now);
     },
     approvals: (request, revision) =>
       tx

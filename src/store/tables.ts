@@ -81,17 +81,10 @@ export const bindings = pgTable(
   t => [primaryKey({ columns: [t.issuer, t.email] })],
 );
 
-/** A sign-in that left for the provider and is not back yet. One use. */
+/** Sign-ins that came back from their provider: what began them serves once. */
 export const signInAttempts = pgTable('sign_in_attempt', {
   /** SHA-256 of `state`, hex. */
   state: text('state').primaryKey(),
-  issuer: text('issuer').notNull(),
-  /** SHA-256 of the cookie that ties it to one browser. */
-  browser: text('browser').notNull(),
-  nonce: text('nonce').notNull(),
-  verifier: text('verifier').notNull(),
-  maxAge: integer('max_age'),
-  returnTo: text('return_to').notNull(),
   expiresAt: moment('expires_at').notNull(),
 });
 

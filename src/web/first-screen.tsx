@@ -10,7 +10,7 @@ import { mayLiftLockout, mayLockOut, mayReadLog, oversees } from '../domain/perm
 import type { Person } from '../domain/person.ts';
 import { type AccessRequest, stateAt } from '../domain/request.ts';
 import { isInSquad } from '../domain/squad.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import type { GrantWithHolder } from '../store/grants.ts';
 import { answersTo } from '../store/requests.ts';
 import { placesAt } from './approver/request-view.ts';

@@ -4,7 +4,7 @@ import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../api/application.ts';
 import { mayReadLog } from '../domain/permission.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import { assetUrl } from './assets.ts';
 import { Moment, Notice, Sides } from './parts.tsx';
 import type { Reader } from './reader.ts';

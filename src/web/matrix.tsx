@@ -7,7 +7,7 @@ import { ANSWER_WITHIN, type Exception } from '../domain/matrix.ts';
 import { membersOf } from '../domain/membership.ts';
 import type { Member } from '../domain/person.ts';
 import { answerersOf } from '../domain/squad.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import { Page, pathOf, respond } from './layout.tsx';
 import { Fact, Ids, Notice, PartyChip, PersonChip, partySide } from './parts.tsx';
 import { type Directory, directoryOf } from './people.ts';

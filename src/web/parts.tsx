@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx';
 import type { Engagement } from '../domain/decision.ts';
 import type { Party } from '../domain/party.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { visible } from '../domain/visible-text.ts';
 import type { Known } from './people.ts';
 import type { Side } from './reader.ts';
 import { apartWords, leftWords, zonedWords } from './time-words.ts';

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Env } from '../api/application.ts';
-import type { Problem } from '../api/problem.ts';
-import { visible } from '../notifiers/visible-text.ts';
+import { type Problem, waitOf } from '../api/problem.ts';
+import { visible } from '../domain/visible-text.ts';
 import { Page, pathOf, respond, SwitchForms } from './layout.tsx';
 import { Explanation, Ids, Sides } from './parts.tsx';
 import { type Reader, recalledReader } from './reader.ts';
@@ -18,6 +18,7 @@ export async function renderProblem(c: Context<Env>, problem: Problem): Promise<
   const path = safeReturn(pageBehind(c));
   if (problem.code === 'sign-in-needed') return c.redirect(signInPath(path), 303);
   const reader = await recalledReader(c);
+  for (const [name, value] of Object.entries(waitOf(problem.detail))) c.header(name, value);
   return respond(
     c,
     <Page title={titleOf(problem)} reader={reader} now={reader?.now ?? new Date()} path={path}>

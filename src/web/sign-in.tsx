@@ -1,10 +1,13 @@
 import type { Context } from 'hono';
 import type { Application, Env } from '../api/application.ts';
+import { callerOf, networkOf } from '../api/client-address.ts';
 import { pendingSignIn, sessionTokens, setSessionTokens } from '../api/cookies.ts';
+import { openPace } from '../api/pace.ts';
 import type { Api } from '../api/server.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
+import { visible } from '../domain/visible-text.ts';
+import { Refused } from '../elevation/contract.ts';
 import { issuerKey } from '../identity/sign-in.ts';
-import { visible } from '../notifiers/visible-text.ts';
 import { readForm } from './forms.ts';
 import { Page, respond, SwitchForms } from './layout.tsx';
 import { Empty, Notice } from './parts.tsx';
@@ -21,6 +24,8 @@ export interface Way {
 }
 
 export function signInPages(server: Api, app: Application): void {
+  const pace = openPace(app.web.signInsPerMinute);
+
   server.get('/signin', async c => {
     const returnTo = safeReturn(c.req.query('return_to'));
     const here = await signedInHere(app, c);
@@ -34,6 +39,12 @@ export function signInPages(server: Api, app: Application): void {
   });
 
   server.get('/signin/:key', async c => {
+    // Coming back is not counted: it needs a beginning, and serves once.
+    const wait = pace.take(networkOf(callerOf(c, app.proxies)));
+    if (wait > 0) {
+      const message = `Too many sign-ins begin at your address; try again in ${wait} s.`;
+      throw new Refused('too-many-requests', message, 429, { retry_after: wait });
+    }
     const returnTo = safeReturn(c.req.query('return_to'));
     // Somebody of this party is here already: the provider must ask who it is this time.
     const maxAge = c.req.query('again') === undefined ? null : 0;

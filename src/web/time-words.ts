@@ -63,9 +63,20 @@ export function clockWords(at: Date, zone: string | undefined, now: Date, second
   return `${sameYear ? there.day.slice(0, -5) : there.day} ${there.time}`;
 }
 
-/** The matrix's clock, named: `16:30 New York`. */
+/** The matrix's clock, named: `16:30 New York`; in an hour that comes twice with which it is: `01:30 GMT-5 New York`. */
 export const zonedWords = (at: Date, zone: string, now: Date, seconds = false): string =>
-  `${clockWords(at, zone, now, seconds)} ${placeOf(zone)}`;
+  `${clockWords(at, zone, now, seconds)}${whichOfTwo(at, zone)} ${placeOf(zone)}`;
+
+function whichOfTwo(at: Date, zone: string): string {
+  const shown = (moment: Date) => clockWords(moment, zone, at, true);
+  const twice = [-HOUR, HOUR].some(apart => shown(new Date(at.getTime() + apart)) === shown(at));
+  if (!twice) return '';
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone,
+    timeZoneName: 'shortOffset',
+  }).formatToParts(at);
+  return ` ${parts.find(({ type }) => type === 'timeZoneName')?.value ?? ''}`;
+}
 
 /** A reader elsewhere gets their own clock first: `21:30 your time (16:30 New York)`. */
 export function readerWords(

@@ -29,8 +29,8 @@ function fields(changes: Partial<CertificateFields> = {}): CertificateFields {
     serial: 7n,
     keyId: 'maya@msp.example session s_1',
     principals: ['sallyport:db01.acme:root'],
-    validAfter: nowSeconds() - 15,
-    validBefore: nowSeconds() + 105,
+    validAfter: nowSeconds() - 30,
+    validBefore: nowSeconds() + 90,
     sourceAddress: '127.0.0.1',
     extensions: [],
     ...changes,
@@ -165,12 +165,12 @@ describe('the name of what it opens', () => {
 
 describe('how long it lasts', () => {
   test.each([
-    ['two minutes at most', '2026-11-20T12:00:00Z', '2026-11-20T10:01:45.000Z'],
+    ['two minutes at most', '2026-11-20T12:00:00Z', '2026-11-20T10:01:30.000Z'],
     ['no longer than the grant', '2026-11-20T10:00:30Z', '2026-11-20T10:00:30.000Z'],
     ['rounded down to the second', '2026-11-20T10:00:30.999Z', '2026-11-20T10:00:30.000Z'],
   ])('%s', (_, grantEndsAt, validBefore) => {
     const issued = issueSshCertificate(ca.privateKey, ask({ grantEndsAt: new Date(grantEndsAt) }));
-    expect(issued.validAfter.toISOString()).toBe('2026-11-20T09:59:45.000Z');
+    expect(issued.validAfter.toISOString()).toBe('2026-11-20T09:59:30.000Z');
     expect(issued.validBefore.toISOString()).toBe(validBefore);
     expect(described(issued.certificate)).toContain(`to ${validBefore.slice(0, 19)}`);
   });

@@ -103,6 +103,6 @@ describe('a call that makes no sense', () => {
       ...RESTORE,
       reason: 'x'.repeat(100_000),
     });
-    expect([answer.status, answer.json.code]).toEqual([422, 'too-large']);
+    expect([answer.status, answer.json.code]).toEqual([413, 'too-large']);
   });
 });

@@ -1,40 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { Visitor } from '../../src/demo/visitor.ts';
 import { issuerKey } from '../../src/identity/sign-in.ts';
+import { caughtCallback } from '../fixtures/caught-callback.ts';
 import { raised } from '../fixtures/raised.ts';
 
 const stage = raised();
-
-/** Where the provider sends a browser back to, caught before the broker sees it. */
-async function caughtCallback(visitor: Visitor, name: 'maya' | 'dana'): Promise<URL> {
-  const { party, email, password } = stage().cast[name];
-  const key = issuerKey(stage().providers[party].issuer);
-  const left = await visitor.ask(new URL(`/signin/${key}`, stage().url));
-  let next = new URL(left.headers.location!);
-  await visitor.open(next);
-  const form = visitor.page.forms.find(one => one.fields.some(field => field.type === 'password'))!;
-  const body = new URLSearchParams(form.fields.map(field => [field.name, field.value]));
-  body.set(form.fields.find(field => field.type === 'email')!.name, email);
-  body.set(form.fields.find(field => field.type === 'password')!.name, password);
-  let answer = await visitor.ask(form.action, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: form.action.origin },
-    body: body.toString(),
-  });
-  for (let hops = 0; hops < 10; hops++) {
-    next = new URL(answer.headers.location!, next);
-    if (next.origin === stage().url.origin) return next;
-    answer = await visitor.ask(next);
-  }
-  throw new Error('the provider never came back');
-}
 
 const whoami = (visitor: Visitor) => visitor.ask(new URL('/api/v1/whoami', stage().url));
 
 describe('coming back from the provider', () => {
   it('works once: a replayed state and code are refused', async () => {
     const maya = new Visitor();
-    const callback = await caughtCallback(maya, 'maya');
+    const callback = await caughtCallback(stage(), maya, 'maya');
     expect((await maya.ask(callback)).status).toBe(303);
     expect((await whoami(maya)).status).toBe(200);
     const replayed = await maya.ask(callback);
@@ -43,7 +20,7 @@ describe('coming back from the provider', () => {
 
   it('in another browser is refused, so nobody can be signed in as the attacker', async () => {
     const attacker = new Visitor();
-    const callback = await caughtCallback(attacker, 'maya');
+    const callback = await caughtCallback(stage(), attacker, 'maya');
     const victim = new Visitor();
     expect((await victim.ask(callback)).status).toBe(400);
     expect((await whoami(victim)).status).toBe(401);
@@ -51,7 +28,7 @@ describe('coming back from the provider', () => {
 
   it('to the other issuer’s address is refused: no mix-up', async () => {
     const maya = new Visitor();
-    const callback = await caughtCallback(maya, 'maya');
+    const callback = await caughtCallback(stage(), maya, 'maya');
     const other = new URL(callback);
     other.pathname = `/signin/${issuerKey(stage().providers.client.issuer)}/callback`;
     expect((await maya.ask(other)).status).toBe(400);
@@ -60,7 +37,7 @@ describe('coming back from the provider', () => {
 
   it('with another state, or none, is refused', async () => {
     const maya = new Visitor();
-    const callback = await caughtCallback(maya, 'maya');
+    const callback = await caughtCallback(stage(), maya, 'maya');
     for (const state of ['', 'x'.repeat(43)]) {
       const forged = new URL(callback);
       forged.searchParams.set('state', state);

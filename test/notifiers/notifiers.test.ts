@@ -4,11 +4,11 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { shortened, visible } from '../../src/domain/visible-text.ts';
 import { DeliveryError, type Message } from '../../src/notifiers/contract.ts';
 import { notifierKinds, openNotifier } from '../../src/notifiers/kinds.ts';
 import { post } from '../../src/notifiers/post.ts';
 import { slackPayload } from '../../src/notifiers/slack.ts';
-import { shortened, visible } from '../../src/notifiers/visible-text.ts';
 
 interface Received {
   headers: IncomingHttpHeaders;
@@ -111,6 +111,18 @@ describe('Slack', () => {
     ['reversed text', 'a\u202egnp.exe', '`x: a‹U+202E›gnp.exe`'],
     ['a terminal sequence', '\u001b[31mred', '`x: ‹U+001B›[31mred`'],
     ['half a character', 'a\ud800', '`x: a‹U+D800›`'],
+    ['letters of two alphabets', 'pаypal', '`x: pаypal‹mixed scripts: Latin + Cyrillic›`'],
+    ['an alphabet that looks like another', 'Мауа Okafor', '`x: Мауа‹Cyrillic letters› Okafor`'],
+    ['letters in disguise', '𝐌𝐚𝐲𝐚', '`x: 𝐌𝐚𝐲𝐚‹letters in disguise›`'],
+    ['wide letters', 'Ｍａｙａ', '`x: Ｍａｙａ‹wide letters›`'],
+    ['letters of phonetics', 'Mɑya', '`x: Mɑya‹mixed scripts: Latin + phonetic›`'],
+    [
+      'another alphabet, honestly',
+      'Иван Smith, Ελένη, 山田 Taro, Łukasz, Şükrü',
+      '`x: Иван Smith, Ελένη, 山田 Taro, Łukasz, Şükrü`',
+    ],
+    ['a heap of marks', 'a\u0301\u0302\u0303\u0304', '`x: a\u0301\u0302\u0303‹U+0304›`'],
+    ['a hidden selector', 'a\u{e0101}b', '`x: a‹U+E0101›b`'],
     ['a letter that is not drawn', 'a\u3164b', '`x: a‹U+3164›b`'],
   ])('is not moved by %s', (_, text, expected) => {
     const payload = slackPayload({ ...message, to: [], lines: [{ label: 'x', text }] });
@@ -170,8 +182,9 @@ describe('the standard webhook', () => {
         id: 'msg_01',
         tenant: 'acme',
         to: message.to,
-        title: hostile.title,
-        lines: hostile.lines,
+        // What hides is written out; markup is for who shows it to escape.
+        title: 'a "b" <c> ‹U+202E› ‹U+0000› ‹U+D800› é',
+        lines: [{ label: '', text: '</script>' }],
         url: message.url,
       },
     });

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +39,11 @@ export function makeKey(path: string, type = 'ed25519'): string {
   return readFileSync(`${path}.pub`, 'utf8').trim();
 }
 
-export async function startSshd(): Promise<Sshd> {
+/**
+ * @param userCa the authority to trust, as a line; without it one of its own
+ * @param clock how far its clock is off, as faketime reads it: `+10m`, `-25s`
+ */
+export async function startSshd({ userCa, clock }: { userCa?: string; clock?: string } = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
   chmodSync(folder, 0o755);
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -38,6 +51,7 @@ export async function startSshd(): Promise<Sshd> {
   const hostKey = makeKey(join(folder, 'host'));
   const authority = join(folder, 'authority');
   makeKey(authority);
+  if (userCa !== undefined) writeFileSync(`${authority}.pub`, `${userCa}\n`);
   writeFileSync(join(folder, 'principals'), `${PRINCIPAL}\n`, { mode: 0o644 });
   const configuration = [
     `Port ${port}`,
@@ -62,6 +76,7 @@ export async function startSshd(): Promise<Sshd> {
   writeFileSync(join(folder, 'config'), configuration);
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...(clock === undefined ? {} : shifted(clock)) },
   });
   await listening(child);
   return {
@@ -76,6 +91,15 @@ export async function startSshd(): Promise<Sshd> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** libfaketime's place in the environment, as its own `faketime` would set it, but without a process in between. */
+export function shifted(clock: string): Record<string, string> {
+  const library = readdirSync('/usr/lib')
+    .map(name => `/usr/lib/${name}/faketime/libfaketime.so.1`)
+    .find(path => existsSync(path));
+  if (library === undefined) throw new Error('libfaketime is missing: node test/prepare.js brings it');
+  return { LD_PRELOAD: library, FAKETIME: clock, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
 }
 
 function listening(child: ChildProcess): Promise<void> {

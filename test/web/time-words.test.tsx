@@ -13,6 +13,16 @@ import {
 const now = new Date('2026-11-24T20:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
+describe('an hour that comes twice', () => {
+  it('says which of the two it is, and no other does', () => {
+    const at = (time: string) => zonedWords(new Date(`2026-11-01T${time}Z`), 'America/New_York', now);
+    expect(at('05:30')).toMatch(/01:30 GMT-4 New York$/);
+    expect(at('06:30')).toMatch(/01:30 GMT-5 New York$/);
+    expect(at('04:30')).toMatch(/00:30 New York$/);
+    expect(at('07:30')).toMatch(/02:30 New York$/);
+  });
+});
+
 describe('what is left', () => {
   it.each([
     [1, '1 s'],

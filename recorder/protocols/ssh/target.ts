@@ -189,6 +189,7 @@ function explain(admission: Admission, error: Error & { level?: string }, shown:
     return new Unreachable('credential-refused', `${target} refused the certificate for ${admission.login}`, [
       `${target} did not accept the certificate for ${admission.login}; nothing was opened.`,
       `whoever runs ${target} must let it trust this tenant's authority: sallyport targets enrol`,
+      'if it does, its clock may be off by more than 30 seconds: a certificate lives for two minutes.',
     ]);
   }
   return unreachable(admission, error);

@@ -1,4 +1,4 @@
-import { visible } from '../../notifiers/visible-text.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { As, CellLink, Explanation, Moment, Notice } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import { capacityOf, type RequestView } from './request-view.ts';

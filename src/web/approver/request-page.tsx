@@ -1,6 +1,6 @@
 import type { Application } from '../../api/application.ts';
 import { findCell } from '../../domain/cell.ts';
-import { visible } from '../../notifiers/visible-text.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { Page } from '../layout.tsx';
 import {
   Apart,

@@ -1,8 +1,8 @@
 import type { Application, Membership } from '../../api/application.ts';
 import { pickTenant } from '../../api/application.ts';
 import { mayReadLog } from '../../domain/permission.ts';
+import { shortened, visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
-import { shortened, visible } from '../../notifiers/visible-text.ts';
 import { lengthOf, recentEntries } from '../../store/log.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
 import { Copy, Empty, Moment, PartyChip, partySide } from '../parts.tsx';

@@ -3,8 +3,8 @@ import { recordingResponse, type SessionSeen, sessionFor } from '../../api/sessi
 import type { Grant } from '../../domain/grant.ts';
 import { partyOf } from '../../domain/membership.ts';
 import { mayEndGrant } from '../../domain/permission.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
-import { visible } from '../../notifiers/visible-text.ts';
 import { listGrants } from '../../store/grants.ts';
 import { Page, respond } from '../layout.tsx';
 import {

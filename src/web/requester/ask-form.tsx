@@ -3,7 +3,7 @@ import type { Cell } from '../../domain/cell.ts';
 import { formatDuration, parseDuration } from '../../domain/duration.ts';
 import { givesText, whenText } from '../../domain/explanation.ts';
 import { ANSWER_WITHIN } from '../../domain/matrix.ts';
-import { visible } from '../../notifiers/visible-text.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { Page } from '../layout.tsx';
 import { As, CellLink, Empty, Explanation, Notice, PartyChip, partySide } from '../parts.tsx';
 import type { Reader } from '../reader.ts';

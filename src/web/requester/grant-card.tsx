@@ -3,7 +3,7 @@ import type { Application } from '../../api/application.ts';
 import type { Engagement } from '../../domain/decision.ts';
 import { type Grant, isLive } from '../../domain/grant.ts';
 import { mayEndGrant } from '../../domain/permission.ts';
-import { visible } from '../../notifiers/visible-text.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { Apart, As, CellLink, Copy, Moment, PersonChip, State, Until } from '../parts.tsx';
 import type { Known } from '../people.ts';
 import type { Reader } from '../reader.ts';

@@ -1,7 +1,7 @@
 import { type Application, membershipsOf } from '../../api/application.ts';
 import { codeHash } from '../../api/gateway-door.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
-import { visible } from '../../notifiers/visible-text.ts';
 import {
   confirmTerminal,
   findWaitingTerminal,

@@ -30,7 +30,7 @@ export interface Watch {
 }
 
 /** The longest a deadline can pass unnoticed when the timer for the last stretch is lost. */
-const TICK_MS = 200;
+export const TICK_MS = 200;
 
 interface Entry {
   readonly watch: Watch;

@@ -5,6 +5,7 @@ import { Line } from './line.ts';
 import type { EdgeLimits, SessionKeySource } from './protocols/contract.ts';
 import { protocols } from './protocols/kinds.ts';
 import { createSessionKey } from './protocols/ssh/keys.ts';
+import { Disk } from './recording/disk.ts';
 import type { RecordingLimits } from './recording/recording.ts';
 import type { Logger } from './reports.ts';
 import type { SessionLimits } from './session.ts';
@@ -79,6 +80,7 @@ export async function startGateway(options: GatewayOptions, controlPlane: Contro
     clock,
     deadlines,
     folder: options.recordings,
+    disk: new Disk(clock),
     limits,
     logger,
   });

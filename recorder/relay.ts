@@ -146,6 +146,11 @@ export class Relay {
     this.#fromPerson.free('pause');
   }
 
+  /** What the target would answer cannot be recorded now: nothing more is asked of it until it can. */
+  recorderStalls(): void {
+    this.#waitForDisk(this.#fromPerson);
+  }
+
   /** Does it now, or in turn when a pause is over; not at all once it is stopped. */
   afterPause(step: () => void): void {
     if (this.#stopped) return;

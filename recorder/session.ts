@@ -1,5 +1,5 @@
 import type { Admission, EndReason, Refusal, RequestedChannel } from './control-plane.ts';
-import { type Clock, type Deadlines, within } from './deadline.ts';
+import type { Clock, Deadlines } from './deadline.ts';
 import type { Line } from './line.ts';
 import * as messages from './messages.ts';
 import {
@@ -9,7 +9,9 @@ import {
   type TargetSide,
   Unreachable,
 } from './protocols/contract.ts';
-import { Recording, type RecordingLimits } from './recording/recording.ts';
+import { Recorder } from './recorder.ts';
+import type { Disk } from './recording/disk.ts';
+import type { RecordingLimits } from './recording/recording.ts';
 import type { WholeFile } from './recording/segments.ts';
 import { transferOf } from './recording/transfers.ts';
 import { Relay } from './relay.ts';
@@ -21,8 +23,9 @@ export interface SessionParts {
   readonly controlPlane: Line;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Where recordings go. */
+  /** Where recordings go, and the disk that it is on. */
   readonly folder: string;
+  readonly disk: Disk;
   readonly limits: RecordingLimits & SessionLimits;
   readonly logger: Logger;
   /** The session has an id now and can be terminated by it. May end it at once. */
@@ -73,8 +76,7 @@ export class Session {
   readonly #abort = new AbortController();
   readonly #logger: Logger;
   #admission: Admission | null = null;
-  #opening: Promise<Recording> | null = null;
-  #recording: Recording | null = null;
+  readonly #recorder: Recorder;
   #relay: Relay | null = null;
   #suspension: Suspension | null = null;
   #target: TargetSide | null = null;
@@ -96,6 +98,7 @@ export class Session {
     this.#logger = parts.logger;
     this.#reports = new Reports(parts.controlPlane, parts.clock, parts.logger);
     this.#voice = new Voice(person);
+    this.#recorder = new Recorder(parts.disk, parts.limits.diskMs);
     this.startedAt = parts.clock.now();
     person.listen({
       input: bytes => this.#relay?.fromPerson.input(bytes),
@@ -188,7 +191,7 @@ export class Session {
   }
 
   #watch(admission: Admission): void {
-    const { deadlines, limits } = this.#parts;
+    const { deadlines } = this.#parts;
     const where = `${admission.login}@${admission.target}`;
     const terminal = this.#person.terminal !== null;
     const warning = {
@@ -206,9 +209,7 @@ export class Session {
         ...(terminal && admission.remaining > WARN_IF_LONGER_MS ? { warning } : {}),
       }),
       deadlines.onTick(() => {
-        const disk = this.#recording?.stalledFor ?? 0;
-        if (disk > limits.diskMs)
-          this.#recording?.abandon(new Error(`a write has hung for ${Math.round(disk)} ms`));
+        if (this.#recorder.stalls()) this.#relay?.recorderStalls();
         this.#suspension?.look();
       }),
     );
@@ -221,7 +222,7 @@ export class Session {
     const { kind, command } = this.request;
     const transfer = terminal === null ? transferOf(kind, command) : null;
     try {
-      this.#opening = Recording.open({
+      const recording = await this.#recorder.open({
         folder,
         path: admission.recording,
         header: {
@@ -237,10 +238,9 @@ export class Session {
         onSegment: segment => this.#reports.segment({ session: admission.session, ...segment }),
         onFailure: cause => this.#recordingFailed(cause),
       });
-      const recording = await within(limits.diskMs, this.#opening);
       // A cut may have come meanwhile; it closes the recording itself.
       if (this.#ending !== null) return false;
-      this.#recording = this.#voice.recording = recording;
+      this.#voice.recording = recording;
       if (command !== null)
         recording.marker(transfer === null ? `${kind}: ${command}` : `transfer: ${command}`);
       const passed = Object.entries(this.#person.environment).map(([name, value]) => `${name}=${value}`);
@@ -326,29 +326,16 @@ export class Session {
     this.#abort.abort();
     this.#target?.destroy();
     // An orderly end first shows what the target sent; a cut shows nothing more.
-    if (orderly) await this.#outputShown();
+    if (orderly && !this.#gone) await this.#recorder.drained();
     this.#relay?.stop();
     const at = clock.now();
     const spoken = (ending.lines ?? []).map(line => this.#voice.say(line));
-    const recorded = this.#closeRecording(ending.marker);
+    const recorded = this.#recorder.close(ending.marker);
     await Promise.all(spoken);
     // What was produced in time may still be read at the person's pace, up to the deadline; after a cut it may not.
     const patience = orderly ? Math.min(admission.deadline - at, LONGEST_PATIENCE_MS) : 0;
     if (!this.#gone) await this.#person.close(ending.exit ?? null, Math.max(patience, limits.patienceMs));
     this.#report(admission, ending, at, await recorded);
-  }
-
-  async #closeRecording(marker: string): Promise<WholeFile | null> {
-    const { diskMs } = this.#parts.limits;
-    // Where it never opened, `#record` has said why.
-    const recording = this.#opening && (await within(diskMs, this.#opening).catch(() => null));
-    if (recording === null) return null;
-    recording.marker(marker);
-    const closing = recording.close();
-    return within(diskMs, closing).catch(cause => {
-      recording.abandon(cause as Error);
-      return closing;
-    });
   }
 
   #report(admission: Admission, ending: Ending, at: number, recording: WholeFile | null): void {
@@ -365,13 +352,6 @@ export class Session {
     };
     this.#logger.info(summary, 'session ended');
     this.#reports.ending(summary);
-  }
-
-  /** Resolves when all that the target sent was recorded and handed to the person, or cannot be any more. */
-  #outputShown(): Promise<void> {
-    const recording = this.#recording;
-    if (recording === null || this.#gone) return Promise.resolve();
-    return new Promise(resolve => recording.whenDrained(resolve));
   }
 
   async #failed(error: unknown): Promise<void> {

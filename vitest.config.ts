@@ -29,6 +29,8 @@ export default defineConfig({
         test: {
           name: 'server',
           include: ['test/{journeys,server}/**/*.test.ts'],
+          // These bring the PostgreSQL that they do things to.
+          exclude: ['test/journeys/the-database-goes-away.test.ts', 'test/journeys/the-disk-fails.test.ts'],
           globalSetup: 'test/fixtures/server.ts',
         },
       },

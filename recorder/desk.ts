@@ -95,7 +95,10 @@ export class SessionDesk implements Desk {
     const away = this.controlPlane.down;
     try {
       const answers = new Map((await this.controlPlane.renew(sessions)).map(each => [each.session, each]));
-      if (away) this.logger.info({}, 'the control plane is back');
+      if (away) {
+        this.logger.info({}, 'the control plane is back');
+        for (const session of this.#all) session.hurry();
+      }
       for (const id of sessions) {
         const answer = answers.get(id);
         if (answer?.given) this.#live.get(id)?.renewed(askedAt);

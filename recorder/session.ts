@@ -134,6 +134,11 @@ export class Session {
     if (this.#ending === null) this.#suspension?.renewed(askedAt);
   }
 
+  /** The control plane is back: it is told at once what waited. */
+  hurry(): void {
+    this.#reports.hurry();
+  }
+
   /** Gives up telling the control plane what it does not take. */
   abandonReports(): void {
     this.#reports.abandon();
@@ -169,8 +174,15 @@ export class Session {
     }
     if (!answer.admitted) return this.#refuse(answer.lines);
     this.#admission = answer;
-    const [reports, voice, { leaseMs }] = [this.#reports, this.#voice, limits];
-    this.#suspension = new Suspension({ clock, leaseMs, reports, voice, admission: answer, askedAt });
+    this.#suspension = new Suspension({
+      clock,
+      leaseMs: limits.leaseMs,
+      reports: this.#reports,
+      voice: this.#voice,
+      logger: this.#logger,
+      admission: answer,
+      askedAt,
+    });
     this.#watch(answer);
     this.#parts.admitted(this);
     if (this.#gone) void this.#end({ reason: 'client-lost', marker: 'ended: the person disconnected' });

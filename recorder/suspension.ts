@@ -3,7 +3,7 @@ import { type Clock, TICK_MS } from './deadline.ts';
 import * as messages from './messages.ts';
 import type { Recording } from './recording/recording.ts';
 import type { Relay } from './relay.ts';
-import type { Reports } from './reports.ts';
+import type { Logger, Reports } from './reports.ts';
 import type { Voice } from './voice.ts';
 
 export interface SuspensionParts {
@@ -11,6 +11,7 @@ export interface SuspensionParts {
   readonly leaseMs: number;
   readonly reports: Reports;
   readonly voice: Voice;
+  readonly logger: Logger;
   readonly admission: Admission;
   /** When the asking for the admission began, on the monotonic clock. */
   readonly askedAt: number;
@@ -49,7 +50,7 @@ export class Suspension {
 
   /** Pauses or goes on, as it stands now. To be called at every tick. */
   look(): void {
-    const { leaseMs, clock, reports } = this.#parts;
+    const { leaseMs, clock, reports, logger, admission } = this.#parts;
     const unasked = clock.monotonic() - this.#askedAt;
     const unlogged = reports.segmentWaiting;
     // A tick early rather than a tick late.
@@ -58,12 +59,14 @@ export class Suspension {
       if (unasked < limit && unlogged < limit) return;
       const why = unasked >= limit ? 'the lease is over' : 'the log takes no segment';
       this.#pause = { since: clock.now(), why };
+      logger.warn({ session: admission.session, why }, 'a session pauses');
       this.#hold(why);
       return;
     }
     // What waited is logged first, or it would pause again at once.
     if (unasked >= limit || unlogged > leaseMs / 5) return;
     this.#report('went on');
+    logger.info({ session: admission.session }, 'a session goes on');
     this.#recording?.marker('resumed');
     if (this.#recording !== null) void this.#parts.voice.say(messages.RESUMED);
     this.#relay?.resume();

@@ -30,7 +30,7 @@ export default defineConfig({
           name: 'server',
           include: ['test/{journeys,server}/**/*.test.ts'],
           // These bring the PostgreSQL that they do things to.
-          exclude: ['test/journeys/the-database-goes-away.test.ts', 'test/journeys/the-disk-fails.test.ts'],
+          exclude: ['test/journeys/the-{database-goes-away,disk-fails,data-disk-runs-full}.test.ts'],
           globalSetup: 'test/fixtures/server.ts',
         },
       },

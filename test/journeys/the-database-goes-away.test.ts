@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LiveShell, openShell } from '../../src/demo/live-shell.ts';
+import { openShell } from '../../src/demo/live-shell.ts';
 import { type OwnPostgres, startOwnPostgres } from '../fixtures/own-postgres.ts';
-import { granted, logOf, raised } from '../fixtures/raised.ts';
+import { logOf, raised } from '../fixtures/raised.ts';
+import { answers, grantedAPrompt } from '../fixtures/shell.ts';
 
 let own: OwnPostgres;
 /** What brings the database back; called twice it does nothing. */
@@ -33,34 +34,6 @@ async function goesAway(how: 'hangs' | 'ends'): Promise<void> {
   };
 }
 
-async function atAPrompt(change: Record<string, unknown> = {}) {
-  await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
-  const grant = await granted(stage(), change);
-  // A gateway whose database was away takes a moment until it knows that its name is its own yet.
-  const shell = await untilOpen();
-  const { json } = await stage().api('dana', 'GET', '/sessions?live=true');
-  const session = json.sessions.find((one: { grant: string }) => one.grant === grant.id);
-  return { grant, shell, session: session.id as string };
-}
-
-async function untilOpen(): Promise<LiveShell> {
-  for (;;) {
-    const shell = await openShell(stage(), 'maya');
-    const opened = await answers(shell, 'here').then(
-      () => true,
-      () => false,
-    );
-    if (opened) return shell;
-    expect(shell.screen()).toMatch(/cannot open sessions now|the broker cannot be reached/);
-  }
-}
-
-/** A command that only a shell answers, and not its echo. */
-async function answers(shell: LiveShell, word: string): Promise<void> {
-  shell.type(`echo ${word}-$((1 + 1))\n`);
-  await shell.sees(new RegExp(`${word}-2`));
-}
-
 const sessionOf = async (id: string) => (await stage().api('dana', 'GET', `/sessions/${id}`)).json;
 const entriesOf = async (subject: string) =>
   (await logOf(stage())).filter(entry => entry.subject === subject);
@@ -71,7 +44,7 @@ async function castOf(id: string): Promise<string> {
 
 describe.each(['hangs', 'ends'] as const)('the database %s:', how => {
   it('a shell pauses within its lease, nothing new opens, and it goes on when the database is back', async () => {
-    const { grant, shell, session } = await atAPrompt();
+    const { grant, shell, session } = await grantedAPrompt(stage());
     await goesAway(how);
     await shell.sees(PAUSED);
     shell.type('echo meanwhile-$((1 + 1))\n');
@@ -99,7 +72,7 @@ describe.each(['hangs', 'ends'] as const)('the database %s:', how => {
   });
 
   it('the deadline cuts all the same, and is written down when the database is back', async () => {
-    const { shell, session } = await atAPrompt({ for: '8s' });
+    const { shell, session } = await grantedAPrompt(stage(), { for: '8s' });
     await goesAway(how);
     await shell.sees(PAUSED);
     await shell.ended;
@@ -126,7 +99,7 @@ describe('an order whose notification is lost', () => {
     ],
     ['lockout', () => ['/lockout', {}] as const, /lockout|shut out/],
   ])('is found by the next renewal: a %s', async (_, order, word) => {
-    const { grant, shell, session } = await atAPrompt();
+    const { grant, shell, session } = await grantedAPrompt(stage());
     const hearAgain = await own.deafen();
     try {
       const [path, body] = order(grant.id, session);

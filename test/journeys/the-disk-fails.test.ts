@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openShell } from '../../src/demo/live-shell.ts';
 import { granted, logOf, raised } from '../fixtures/raised.ts';
+import { grantedAPrompt } from '../fixtures/shell.ts';
 import { SmallDisk } from '../fixtures/small-disk.ts';
 
 const stage = raised({ database: null, adjust: { gatewayLimits: { diskMs: 1_500, segmentMs: 300 } } });
@@ -23,17 +24,6 @@ async function ailments(): Promise<string> {
   const { ready, ailments } = (await answer.json()) as { ready: boolean; ailments: string[] };
   expect([answer.status, ready]).toEqual(ailments.length === 0 ? [200, true] : [503, false]);
   return ailments.join();
-}
-
-async function atAPrompt() {
-  await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
-  const grant = await granted(stage());
-  const shell = await openShell(stage(), 'maya');
-  shell.type('echo here-$((1 + 1))\n');
-  await shell.sees(/here-2/);
-  const { json } = await stage().api('dana', 'GET', '/sessions?live=true');
-  const { id } = json.sessions.find((one: { grant: string }) => one.grant === grant.id);
-  return { grant, shell, session: id as string };
 }
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -62,7 +52,7 @@ describe('the disk of the recordings', () => {
   ])(
     '%s: sessions stop with a word, nothing new opens, the rest goes on, and it recovers',
     async (how, breaks, ailment) => {
-      const { grant, shell, session } = await atAPrompt();
+      const { grant, shell, session } = await grantedAPrompt(stage());
       expect(await ailments()).toBe('');
       await expect
         .poll(async () => (await entriesOf(session)).map(({ action }) => action))

@@ -20,6 +20,8 @@ export default defineConfig({
         test: {
           name: 'server',
           include: ['test/{journeys,server}/**/*.test.ts'],
+          // These bring the PostgreSQL that they do things to.
+          exclude: ['test/journeys/the-{database-goes-away,disk-fails,data-disk-runs-full}.test.ts'],
           globalSetup: 'test/fixtures/server.ts',
         },
       },

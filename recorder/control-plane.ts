@@ -14,6 +14,11 @@ export interface ControlPlane {
   admit(channel: RequestedChannel): Promise<Admission | Refusal>;
   /** Mints the certificate of one admitted session; the private key never leaves the gateway. */
   issueCredential(order: CredentialOrder): Promise<Credential | Refusal>;
+  /**
+   * Asks whether these sessions are still given: all that run, every few seconds, in one message. A session goes on by
+   * the answer, for the time of its lease; without one it pauses. Nothing is changed by asking, also for no sessions.
+   */
+  renew(sessions: readonly string[]): Promise<readonly Renewal[]>;
   /** A closed segment of a recording, logged while the session runs. Repeating one changes nothing. */
   recordSegment(segment: Segment): Promise<void>;
   /** Something a reader of the log must know while the session runs, such as a changed host key. */
@@ -110,6 +115,12 @@ export interface Credential {
   readonly certificate: string;
 }
 
+/** One session's answer. A session that no answer names is not given any more. */
+export type Renewal =
+  | { readonly session: string; readonly given: true }
+  /** `message`: one line for the terminal. */
+  | { readonly session: string; readonly given: false; readonly message: string };
+
 export interface Segment {
   readonly session: string;
   /** From 0. */
@@ -121,7 +132,13 @@ export interface Segment {
 
 export interface Incident {
   readonly session: string;
-  readonly kind: 'host-key-mismatch' | 'target-unreachable' | 'credential-refused' | 'recording-failed';
+  readonly kind:
+    | 'host-key-mismatch'
+    | 'target-unreachable'
+    | 'credential-refused'
+    | 'recording-failed'
+    /** The control plane was away for longer than the lease: nothing passed for a while. */
+    | 'paused';
   readonly detail: string;
 }
 
@@ -135,6 +152,8 @@ export type EndReason =
   | 'credential-refused'
   | 'client-lost'
   | 'target-lost'
+  /** It was admitted, but the answer came too late to open anything. */
+  | 'not-opened'
   | 'gateway-stopped';
 
 export interface SessionEnding {

@@ -30,7 +30,7 @@ export interface Watch {
 }
 
 /** The longest a deadline can pass unnoticed when the timer for the last stretch is lost. */
-const TICK_MS = 200;
+export const TICK_MS = 200;
 
 interface Entry {
   readonly watch: Watch;
@@ -132,15 +132,25 @@ export class Deadlines {
   }
 }
 
-/** Rejects after `ms` (well below 24 days): a file system that hangs may never answer. */
+/** In so many steps a time limit is counted. */
+const STEPS = 10;
+
+/**
+ * Rejects after `ms` (well below 24 days): a file system that hangs may never answer. Counted in steps, each a turn of
+ * the event loop, so that a process that was kept from running does not take its own absence for the disk's.
+ */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the disk did not answer for ${ms} ms`)), ms);
+    let steps = 0;
+    timer = setInterval(() => {
+      steps += 1;
+      if (steps >= STEPS) reject(new Error(`the disk did not answer for ${ms} ms`));
+    }, ms / STEPS);
   });
   try {
     return await Promise.race([work, late]);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }

@@ -33,6 +33,8 @@ export class SessionDesk implements Desk {
   readonly #early = new Map<string, { termination: Termination; at: number }>();
   readonly #clock: Clock;
   readonly #unsubscribe: () => void;
+  readonly #asking: NodeJS.Timeout;
+  #renewing = false;
   #stopping = false;
 
   constructor(parts: Omit<SessionParts, 'admitted'>) {
@@ -41,6 +43,8 @@ export class SessionDesk implements Desk {
     this.#parts = parts;
     this.#clock = parts.clock;
     this.#unsubscribe = parts.controlPlane.onTermination(termination => this.#terminate(termination));
+    // Also while no session runs: so it is known that the control plane is back, or away, before anybody asks.
+    this.#asking = setInterval(() => void this.#renew(), parts.limits.renewMs);
   }
 
   begin(request: RequestedChannel, person: PersonSide, reach: Reach): Session {
@@ -78,7 +82,34 @@ export class SessionDesk implements Desk {
       void session.terminate('gateway-stopped', messages.GATEWAY_STOPS);
     await this.#allDone(reportMs);
     for (const session of this.#all) session.abandonReports();
+    clearInterval(this.#asking);
     this.#unsubscribe();
+  }
+
+  /** Asks for all that run at once. Without an answer their leases run out by themselves. */
+  async #renew(): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    const askedAt = this.#clock.monotonic();
+    const sessions = [...this.#live.keys()];
+    const away = this.controlPlane.down;
+    try {
+      const answers = new Map((await this.controlPlane.renew(sessions)).map(each => [each.session, each]));
+      if (away) {
+        this.logger.info({}, 'the control plane is back');
+        for (const session of this.#all) session.hurry();
+      }
+      for (const id of sessions) {
+        const answer = answers.get(id);
+        if (answer?.given) this.#live.get(id)?.renewed(askedAt);
+        else void this.#live.get(id)?.terminate('terminated', answer?.message ?? messages.NOT_GIVEN);
+      }
+    } catch (error) {
+      if (!away)
+        this.logger.warn({ err: error }, 'the control plane is away: sessions pause with their leases');
+    } finally {
+      this.#renewing = false;
+    }
   }
 
   async #allDone(ms: number): Promise<void> {

@@ -1,9 +1,11 @@
 import type { ControlPlane } from './control-plane.ts';
 import { type Clock, Deadlines, systemClock } from './deadline.ts';
 import { type LiveSession, SessionDesk } from './desk.ts';
+import { Line } from './line.ts';
 import type { EdgeLimits, SessionKeySource } from './protocols/contract.ts';
 import { protocols } from './protocols/kinds.ts';
 import { createSessionKey } from './protocols/ssh/keys.ts';
+import { Disk } from './recording/disk.ts';
 import type { RecordingLimits } from './recording/recording.ts';
 import type { Logger } from './reports.ts';
 import type { SessionLimits } from './session.ts';
@@ -72,7 +74,9 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   holdMs: 100,
   backlog: 1024 * 1024,
   diskMs: 5_000,
-  logMs: 15_000,
+  leaseMs: 15_000,
+  renewMs: 3_000,
+  answerMs: 4_000,
   patienceMs: 500,
 };
 
@@ -83,23 +87,29 @@ export async function startGateway(options: GatewayOptions, controlPlane: Contro
   const clock = options.clock ?? systemClock;
   const deadlines = new Deadlines(clock);
   const desk = new SessionDesk({
-    controlPlane,
+    controlPlane: new Line(controlPlane, limits.answerMs),
     clock,
     deadlines,
     folder: options.recordings,
+    disk: new Disk(clock),
     limits,
     logger,
   });
-  const listener = await protocols.ssh.listen(
-    {
-      ...options.listen,
-      hostKey: options.hostKey,
-      signInUrlHost: options.signInUrlHost,
-      limits,
-      generateSessionKey: options.generateSessionKey ?? createSessionKey,
-    },
-    desk,
-  );
+  const listener = await protocols.ssh
+    .listen(
+      {
+        ...options.listen,
+        hostKey: options.hostKey,
+        signInUrlHost: options.signInUrlHost,
+        limits,
+        generateSessionKey: options.generateSessionKey ?? createSessionKey,
+      },
+      desk,
+    )
+    .catch(async error => {
+      await desk.close(0, 0);
+      throw error;
+    });
   let closing: Promise<void> | null = null;
   return {
     port: listener.port,

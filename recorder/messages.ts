@@ -27,6 +27,17 @@ export const UNREACHED_BROKER = [
   'try again in a minute; if it stays so, tell whoever runs the broker.',
 ];
 
+/** Shown where not even who somebody is can be found out. */
+export const AWAY = 'sallyport: the broker cannot be reached, so nobody is let in; try again in a minute';
+
+export const RESUMED = 'the broker can be reached again: the session goes on.';
+
+export function paused(deadline: number): string {
+  return `the broker cannot be reached: the session is paused until it can, and ends at ${clockTime(deadline)} at the latest.`;
+}
+
+export const NOT_GIVEN = 'this session is not given any more; it is closed.';
+
 export const NOT_RECORDABLE = [
   'this session cannot be recorded right now, so it was not opened.',
   'nothing is wrong with your grant: tell whoever runs the gateway that recordings cannot be written.',

@@ -5,6 +5,9 @@ import type { OutputStream, Recording } from './recording/recording.ts';
 /** How long the end of the output waits for the exit status, so that the status goes first (RFC 4254 section 6.10). */
 const STATUS_WAIT_MS = 100;
 
+/** Signals that wait for the end of a pause; what comes beyond is dropped. */
+const MOST_SIGNALS = 16;
+
 /** What makes one direction wait. It flows again when the last of them is gone. */
 class Valve {
   readonly #reasons = new Set<string>();
@@ -14,6 +17,10 @@ class Valve {
   constructor(close: () => void, open: () => void) {
     this.#close = close;
     this.#open = open;
+  }
+
+  get held(): boolean {
+    return this.#reasons.size > 0;
   }
 
   hold(reason: string): void {
@@ -46,6 +53,10 @@ export class Relay {
   #size: Parameters<PersonEvents['resized']> | null = null;
   #statusWait: NodeJS.Timeout | undefined;
   #outputEnded = false;
+  #paused = false;
+  /** What came when nothing may pass, in order. */
+  #later: (() => void)[] = [];
+  #signals = 0;
 
   readonly #fromTarget = new Valve(
     () => this.#target?.pause(),
@@ -65,22 +76,25 @@ export class Relay {
   readonly fromPerson: Omit<PersonEvents, 'gone'> = {
     input: bytes => {
       if (this.#stopped || this.#target === null) return;
+      if (this.#paused) {
+        this.afterPause(() => this.fromPerson.input(bytes));
+        return;
+      }
       this.bytesIn += bytes.length;
       this.#recording.input(bytes);
       if (!this.#target.send(bytes)) this.#fromPerson.hold('target');
       if (this.#recording.full) this.#waitForDisk(this.#fromPerson);
     },
-    inputEnded: () => {
-      if (!this.#stopped) this.#target?.endInput();
-    },
+    inputEnded: () => this.afterPause(() => this.#target?.endInput()),
     resized: (...size) => {
       if (this.#stopped) return;
       this.#size = size;
       this.#recording.resize(size[0], size[1]);
-      this.#target?.resize(...size);
+      if (!this.#paused) this.#target?.resize(...size);
     },
     signalled: name => {
-      if (!this.#stopped) this.#target?.signal(name);
+      if (this.#paused && this.#signals++ >= MOST_SIGNALS) return;
+      this.afterPause(() => this.#target?.signal(name));
     },
     drained: () => this.#fromTarget.free('person'),
   };
@@ -94,7 +108,8 @@ export class Relay {
     outputEnded: stream => {
       if (this.#stopped || !this.#openStreams.delete(stream)) return;
       this.#recording.outputEnded(stream, this.#shown[stream]);
-      if (this.#openStreams.size === 0) this.#recording.afterOutput(() => this.#endOutput());
+      if (this.#openStreams.size === 0)
+        this.#recording.afterOutput(() => this.afterPause(() => this.#endOutput()));
     },
     exited: exit => {
       this.exit = exit;
@@ -103,17 +118,50 @@ export class Relay {
     drained: () => this.#fromPerson.free('target'),
   };
 
-  /** The target is there: both directions flow. */
+  /** The target is there: both directions flow, unless there is a pause. */
   start(target: TargetSide): void {
     this.#target = target;
-    if (this.#size !== null) target.resize(...this.#size);
-    target.start();
-    this.#person.resume();
+    if (this.#size !== null && !this.#paused) target.resize(...this.#size);
+    if (!this.#fromTarget.held) target.start();
+    if (!this.#fromPerson.held) this.#person.resume();
+  }
+
+  /**
+   * From now on nothing passes in either direction, until `resume`. Both sources are told to stop; what they had sent
+   * by then waits here, no more than the recording and the channels hold anyway.
+   */
+  pause(): void {
+    this.#paused = true;
+    this.#fromTarget.hold('pause');
+    this.#fromPerson.hold('pause');
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#signals = 0;
+    // The last of what it was meanwhile; being told the same again does a target no harm.
+    if (this.#size !== null) this.#target?.resize(...this.#size);
+    for (const step of this.#later.splice(0)) step();
+    this.#fromTarget.free('pause');
+    this.#fromPerson.free('pause');
+  }
+
+  /** What the target would answer cannot be recorded now: nothing more is asked of it until it can. */
+  recorderStalls(): void {
+    this.#waitForDisk(this.#fromPerson);
+  }
+
+  /** Does it now, or in turn when a pause is over; not at all once it is stopped. */
+  afterPause(step: () => void): void {
+    if (this.#stopped) return;
+    if (this.#paused) this.#later.push(step);
+    else step();
   }
 
   /** From now on nothing of the target reaches the person, and nothing of the person the target. */
   stop(): void {
     this.#stopped = true;
+    this.#later = [];
     clearTimeout(this.#statusWait);
   }
 
@@ -124,6 +172,10 @@ export class Relay {
 
   #show(stream: OutputStream, bytes: Buffer): void {
     if (this.#stopped) return;
+    if (this.#paused) {
+      this.afterPause(() => this.#show(stream, bytes));
+      return;
+    }
     this.bytesOut += bytes.length;
     this.lastShownAt = this.#clock.now();
     if (!this.#person.send(stream, bytes)) this.#fromTarget.hold('person');
@@ -143,6 +195,10 @@ export class Relay {
   #passEnd(): void {
     clearTimeout(this.#statusWait);
     if (this.#stopped || this.#outputEnded) return;
+    if (this.#paused) {
+      this.afterPause(() => this.#passEnd());
+      return;
+    }
     this.#outputEnded = true;
     this.#person.endOutput(this.exit);
   }

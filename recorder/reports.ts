@@ -1,5 +1,6 @@
 import type { ControlPlane, Incident, Segment, SessionEnding } from './control-plane.ts';
 import type { Clock } from './deadline.ts';
+import { Away } from './line.ts';
 
 /** What we need of a logger; pino fits. */
 export interface Logger {
@@ -56,6 +57,11 @@ export class Reports {
     return oldest === undefined ? 0 : this.#clock.monotonic() - oldest.since;
   }
 
+  /** The control plane is back: what waits is sent now, and not when its pause is over. */
+  hurry(): void {
+    this.#wake?.();
+  }
+
   /** Resolves when everything was taken, or given up. */
   async settled(): Promise<void> {
     while (this.#sending !== null && !this.#abandoned) await this.#sending;
@@ -85,7 +91,9 @@ export class Reports {
         if (this.#queue[0] === report) this.#queue.shift();
         pause = FIRST_PAUSE_MS;
       } catch (error) {
-        this.#logger.warn(
+        // That nobody can be asked is told once for all sessions, by the desk.
+        const away = error instanceof Away && error.cause === undefined;
+        this.#logger[away ? 'debug' : 'warn'](
           { err: error, session: report.session, report: report.name, again_in_ms: pause },
           'the control plane took no report',
         );
@@ -101,6 +109,7 @@ export class Reports {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);
+        this.#wake = null;
         resolve();
       };
     });

@@ -1,5 +1,6 @@
-import type { Admission, ControlPlane, EndReason, Refusal, RequestedChannel } from './control-plane.ts';
-import { type Clock, type Deadlines, within } from './deadline.ts';
+import type { Admission, EndReason, Refusal, RequestedChannel } from './control-plane.ts';
+import type { Clock, Deadlines } from './deadline.ts';
+import type { Line } from './line.ts';
 import * as messages from './messages.ts';
 import {
   type Exit,
@@ -8,18 +9,23 @@ import {
   type TargetSide,
   Unreachable,
 } from './protocols/contract.ts';
-import { Recording, type RecordingLimits } from './recording/recording.ts';
+import { Recorder } from './recorder.ts';
+import type { Disk } from './recording/disk.ts';
+import type { RecordingLimits } from './recording/recording.ts';
 import type { WholeFile } from './recording/segments.ts';
 import { transferOf } from './recording/transfers.ts';
 import { Relay } from './relay.ts';
 import { type Logger, Reports } from './reports.ts';
+import { Suspension } from './suspension.ts';
+import { Voice } from './voice.ts';
 
 export interface SessionParts {
-  readonly controlPlane: ControlPlane;
+  readonly controlPlane: Line;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Where recordings go. */
+  /** Where recordings go, and the disk that it is on. */
   readonly folder: string;
+  readonly disk: Disk;
   readonly limits: RecordingLimits & SessionLimits;
   readonly logger: Logger;
   /** The session has an id now and can be terminated by it. May end it at once. */
@@ -29,8 +35,12 @@ export interface SessionParts {
 export interface SessionLimits {
   /** A disk that keeps one write longer than this, in ms, counts as broken. */
   readonly diskMs: number;
-  /** A log that does not take a segment for this long, in ms, ends the session: it would run unseen. */
-  readonly logMs: number;
+  /** A session that is not renewed for this long, in ms, pauses; so does one whose segments the log does not take. */
+  readonly leaseMs: number;
+  /** How often leases are renewed, in ms. */
+  readonly renewMs: number;
+  /** A control plane that owes an answer for this long, in ms, counts as away. */
+  readonly answerMs: number;
   /** How long a person who reads nothing may keep a closing channel open, in ms. */
   readonly patienceMs: number;
 }
@@ -48,8 +58,6 @@ interface Ending {
 const REFUSED: Exit = { status: 1 };
 /** What ssh itself says when a connection breaks. */
 const BROKEN: Exit = { status: 255 };
-/** How long a line of ours waits for a slow recording before it is shown all the same: a cut must be prompt. */
-const NOTICE_MS = 300;
 const LONGEST_PATIENCE_MS = 3_600_000;
 const WARN_BEFORE_MS = 60_000;
 const WARN_IF_LONGER_MS = 90_000;
@@ -64,12 +72,13 @@ export class Session {
   readonly #reach: Reach;
   readonly #parts: SessionParts;
   readonly #reports: Reports;
+  readonly #voice: Voice;
   readonly #abort = new AbortController();
   readonly #logger: Logger;
   #admission: Admission | null = null;
-  #opening: Promise<Recording> | null = null;
-  #recording: Recording | null = null;
+  readonly #recorder: Recorder;
   #relay: Relay | null = null;
+  #suspension: Suspension | null = null;
   #target: TargetSide | null = null;
   #ending: Promise<void> | null = null;
   #gone = false;
@@ -88,6 +97,8 @@ export class Session {
     this.#parts = parts;
     this.#logger = parts.logger;
     this.#reports = new Reports(parts.controlPlane, parts.clock, parts.logger);
+    this.#voice = new Voice(person);
+    this.#recorder = new Recorder(parts.disk, parts.limits.diskMs);
     this.startedAt = parts.clock.now();
     person.listen({
       input: bytes => this.#relay?.fromPerson.input(bytes),
@@ -115,7 +126,17 @@ export class Session {
 
   /** Shows a line of ours in the terminal; the session goes on. */
   tell(line: string): void {
-    if (this.#person.terminal !== null && this.#ending === null) void this.#notice(line);
+    if (this.#person.terminal !== null && this.#ending === null) void this.#voice.say(line);
+  }
+
+  /** It is still given, by the answer to a question that was asked then, on the monotonic clock. */
+  renewed(askedAt: number): void {
+    if (this.#ending === null) this.#suspension?.renewed(askedAt);
+  }
+
+  /** The control plane is back: it is told at once what waited. */
+  hurry(): void {
+    this.#reports.hurry();
   }
 
   /** Gives up telling the control plane what it does not take. */
@@ -143,33 +164,51 @@ export class Session {
   async #admit(): Promise<Admission | null> {
     if (messages.garbled(this.request)) return this.#refuse(messages.GARBLED);
     let answer: Admission | Refusal;
+    const { controlPlane, clock, limits } = this.#parts;
+    const askedAt = clock.monotonic();
     try {
-      answer = await this.#parts.controlPlane.admit(this.request);
+      answer = await controlPlane.admit(this.request, late => this.#notOpened(late));
     } catch (error) {
       this.#logger.error({ err: error }, 'the control plane did not answer an admission');
       return this.#refuse(messages.UNREACHED_BROKER);
     }
     if (!answer.admitted) return this.#refuse(answer.lines);
     this.#admission = answer;
+    this.#suspension = new Suspension({
+      clock,
+      leaseMs: limits.leaseMs,
+      reports: this.#reports,
+      voice: this.#voice,
+      logger: this.#logger,
+      admission: answer,
+      askedAt,
+    });
     this.#watch(answer);
     this.#parts.admitted(this);
     if (this.#gone) void this.#end({ reason: 'client-lost', marker: 'ended: the person disconnected' });
     return answer;
   }
 
+  /** Nobody waits for it any more: what the control plane has opened is closed again. */
+  #notOpened({ session }: Admission): void {
+    const at = this.#parts.clock.now();
+    const nothing = { cutDelay: null, exitStatus: null, bytesIn: 0, bytesOut: 0, recording: null };
+    this.#reports.ending({ session, reason: 'not-opened', at, ...nothing });
+  }
+
   async #refuse(lines: readonly string[]): Promise<null> {
-    for (const line of lines) this.#say(line);
+    for (const line of lines) void this.#voice.say(line);
     await this.#person.close(REFUSED, this.#parts.limits.patienceMs);
     return null;
   }
 
   #watch(admission: Admission): void {
-    const { deadlines, limits } = this.#parts;
+    const { deadlines } = this.#parts;
     const where = `${admission.login}@${admission.target}`;
     const terminal = this.#person.terminal !== null;
     const warning = {
       before: WARN_BEFORE_MS,
-      call: () => this.#notice(messages.grantEndsSoon(where, admission.deadline)),
+      call: () => this.#voice.say(messages.grantEndsSoon(where, admission.deadline)),
     };
     this.#stopWatching.push(
       deadlines.watch({
@@ -182,12 +221,8 @@ export class Session {
         ...(terminal && admission.remaining > WARN_IF_LONGER_MS ? { warning } : {}),
       }),
       deadlines.onTick(() => {
-        const disk = this.#recording?.stalledFor ?? 0;
-        if (disk > limits.diskMs)
-          this.#recording?.abandon(new Error(`a write has hung for ${Math.round(disk)} ms`));
-        const log = this.#reports.segmentWaiting;
-        if (log > limits.logMs)
-          this.#recordingFailed(new Error(`the log took no segment for ${Math.round(log)} ms`));
+        if (this.#recorder.stalls()) this.#relay?.recorderStalls();
+        this.#suspension?.look();
       }),
     );
   }
@@ -199,7 +234,7 @@ export class Session {
     const { kind, command } = this.request;
     const transfer = terminal === null ? transferOf(kind, command) : null;
     try {
-      this.#opening = Recording.open({
+      const recording = await this.#recorder.open({
         folder,
         path: admission.recording,
         header: {
@@ -215,15 +250,15 @@ export class Session {
         onSegment: segment => this.#reports.segment({ session: admission.session, ...segment }),
         onFailure: cause => this.#recordingFailed(cause),
       });
-      const recording = await within(limits.diskMs, this.#opening);
       // A cut may have come meanwhile; it closes the recording itself.
       if (this.#ending !== null) return false;
-      this.#recording = recording;
+      this.#voice.recording = recording;
       if (command !== null)
         recording.marker(transfer === null ? `${kind}: ${command}` : `transfer: ${command}`);
       const passed = Object.entries(this.#person.environment).map(([name, value]) => `${name}=${value}`);
       if (passed.length > 0) recording.marker(`env: ${passed.join(' ')}`);
       this.#relay = new Relay(this.#person, recording, clock);
+      this.#suspension?.holds(this.#relay, recording);
       return true;
     } catch (cause) {
       this.#recordingFailed(cause as Error);
@@ -243,31 +278,20 @@ export class Session {
 
   #greet(admission: Admission): void {
     if (this.#person.terminal === null) return;
-    for (const line of admission.banner) this.#notice(line);
+    for (const line of admission.banner) this.#voice.say(line);
   }
 
   async #connect(admission: Admission): Promise<void> {
     const relay = this.#relay!;
     const events = {
       ...relay.fromTarget,
-      closed: (cause: 'closed' | 'lost') => {
-        if (cause === 'closed') {
-          void this.#end({ reason: 'closed', marker: ended(relay.exit), exit: relay.exit });
-        } else {
-          const lines = [messages.TARGET_LOST];
-          void this.#end({
-            reason: 'target-lost',
-            lines,
-            marker: 'ended: the target was lost',
-            exit: BROKEN,
-          });
-        }
-      },
+      closed: (cause: 'closed' | 'lost') => relay.afterPause(() => this.#targetEnded(relay, cause)),
     };
     try {
       const target = await this.#reach(admission, events, this.#abort.signal);
       if (this.#ending !== null) return target.destroy();
       this.#target = target;
+      this.#voice.outputBegins();
       relay.start(target);
     } catch (error) {
       if (this.#ending !== null) return;
@@ -289,6 +313,15 @@ export class Session {
     }
   }
 
+  #targetEnded(relay: Relay, cause: 'closed' | 'lost'): void {
+    if (cause === 'closed') {
+      void this.#end({ reason: 'closed', marker: ended(relay.exit), exit: relay.exit });
+      return;
+    }
+    const marker = 'ended: the target was lost';
+    void this.#end({ reason: 'target-lost', lines: [messages.TARGET_LOST], marker, exit: BROKEN });
+  }
+
   /** The first reason counts. Never rejects. */
   #end(ending: Ending): Promise<void> {
     if (this.#admission === null) return Promise.resolve();
@@ -301,32 +334,20 @@ export class Session {
     const { clock, limits } = this.#parts;
     const orderly = ending.reason === 'closed' || ending.reason === 'target-lost';
     for (const stop of this.#stopWatching.splice(0)) stop();
+    this.#suspension?.end();
     this.#abort.abort();
     this.#target?.destroy();
     // An orderly end first shows what the target sent; a cut shows nothing more.
-    if (orderly) await this.#outputShown();
+    if (orderly && !this.#gone) await this.#recorder.drained();
     this.#relay?.stop();
     const at = clock.now();
-    const spoken = (ending.lines ?? []).map(line => this.#notice(line));
-    const recorded = this.#closeRecording(ending.marker);
+    const spoken = (ending.lines ?? []).map(line => this.#voice.say(line));
+    const recorded = this.#recorder.close(ending.marker);
     await Promise.all(spoken);
     // What was produced in time may still be read at the person's pace, up to the deadline; after a cut it may not.
     const patience = orderly ? Math.min(admission.deadline - at, LONGEST_PATIENCE_MS) : 0;
     if (!this.#gone) await this.#person.close(ending.exit ?? null, Math.max(patience, limits.patienceMs));
     this.#report(admission, ending, at, await recorded);
-  }
-
-  async #closeRecording(marker: string): Promise<WholeFile | null> {
-    const { diskMs } = this.#parts.limits;
-    // Where it never opened, `#record` has said why.
-    const recording = this.#opening && (await within(diskMs, this.#opening).catch(() => null));
-    if (recording === null) return null;
-    recording.marker(marker);
-    const closing = recording.close();
-    return within(diskMs, closing).catch(cause => {
-      recording.abandon(cause as Error);
-      return closing;
-    });
   }
 
   #report(admission: Admission, ending: Ending, at: number, recording: WholeFile | null): void {
@@ -343,40 +364,6 @@ export class Session {
     };
     this.#logger.info(summary, 'session ended');
     this.#reports.ending(summary);
-  }
-
-  /** Resolves when all that the target sent was recorded and handed to the person, or cannot be any more. */
-  #outputShown(): Promise<void> {
-    const recording = this.#recording;
-    if (recording === null || this.#gone) return Promise.resolve();
-    return new Promise(resolve => recording.whenDrained(resolve));
-  }
-
-  /** Shows a line of ours through the recording; a recording that is slow or broken delays it by `NOTICE_MS` only. */
-  #notice(line: string): Promise<void> {
-    const recording = this.#recording;
-    return new Promise(resolve => {
-      let shown = false;
-      const show = () => {
-        clearTimeout(late);
-        if (!shown) this.#say(line);
-        shown = true;
-        resolve();
-      };
-      const late = setTimeout(show, recording === null ? 0 : NOTICE_MS);
-      recording?.notice(this.#worded(line), show);
-    });
-  }
-
-  #say(line: string): void {
-    this.#person.send('err', Buffer.from(this.#worded(line)));
-  }
-
-  /** In a terminal a line of ours starts at the left, wherever the cursor is. */
-  #worded(line: string): string {
-    const words = messages.spoken(line);
-    if (this.#person.terminal === null) return `${words}\n`;
-    return this.#target === null ? `${words}\r\n` : `\r\n${words}\r\n`;
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -68,6 +68,7 @@ export interface Adjustments {
   readonly logger?: Logger;
   /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
+  readonly gatewayLimits?: GatewayOptions['limits'];
 }
 
 const CHECKPOINT_MS = 60_000;
@@ -240,7 +241,6 @@ async function assemble(
     gateway: place.name,
     mayAdmit: () => place.held(),
     signInWithin: configuration.signIn.gateway,
-    onError: (error, doing) => logger.error({ err: error }, doing),
   });
   stops.push(() => door.close());
   await makeFileOnce(join(keys, 'gateway-host.sealed'), () =>
@@ -256,6 +256,7 @@ async function assemble(
       hostKey,
       logger,
       ...(adjust.generateSessionKey ? { generateSessionKey: adjust.generateSessionKey } : {}),
+      ...(adjust.gatewayLimits ? { limits: adjust.gatewayLimits } : {}),
     },
     watchedDoor(door, instruments, () => readiness.leaving),
   ).catch(error => {

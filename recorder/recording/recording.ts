@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../deadline.ts';
 import { type CastHeader, type EventCode, eventLine, headerLine } from './asciicast.ts';
+import type { Disk } from './disk.ts';
 import { type ClosedSegment, SegmentedFile, type WholeFile } from './segments.ts';
 import { Beginning, type Direction, type Transfer } from './transfers.ts';
 import { type Decoded, Utf8Stream } from './utf8.ts';
@@ -22,6 +23,7 @@ export interface RecordingLimits {
 
 export interface RecordingOptions {
   readonly folder: string;
+  readonly disk: Disk;
   /** Relative to `folder`; must stay within it. */
   readonly path: string;
   readonly header: Omit<CastHeader, 'startedAt'>;
@@ -89,27 +91,37 @@ export class Recording {
       };
   }
 
-  /** Makes the file and writes its header; throws when either cannot be done. */
-  static async open(options: RecordingOptions): Promise<Recording> {
+  /**
+   * Makes the file and writes its header; throws when either cannot be done. A disk that hangs keeps it waiting until
+   * `signal` gives it up; what comes into being after that is taken away again.
+   */
+  static async open(options: RecordingOptions, signal: AbortSignal): Promise<Recording> {
     const path = join(options.folder, options.path);
     if (!path.startsWith(join(options.folder, '/'))) throw new Error('a recording leaves its folder');
     const startedAt = options.clock.monotonic();
-    const file = await SegmentedFile.open({
-      path,
-      clock: options.clock,
-      segmentBytes: options.limits.segmentBytes,
-      segmentMs: options.limits.segmentMs,
-      onSegment: options.onSegment,
-      onFailure: cause => {
-        failed = cause;
-        options.onFailure(cause);
+    const file = await SegmentedFile.open(
+      {
+        path,
+        disk: options.disk,
+        segmentBytes: options.limits.segmentBytes,
+        segmentMs: options.limits.segmentMs,
+        onSegment: options.onSegment,
+        onFailure: cause => {
+          failed = cause;
+          options.onFailure(cause);
+        },
       },
-    });
+      signal,
+    );
     let failed: Error | null = null;
+    const giveUp = () => file.abandon(new Error('its beginning could not be written in time'));
+    signal.addEventListener('abort', giveUp);
     file.append(headerLine({ ...options.header, startedAt: options.clock.now() }));
     await new Promise<void>(resolve => file.whenDrained(resolve));
+    signal.removeEventListener('abort', giveUp);
     if (failed !== null) {
       await file.close();
+      file.discard();
       throw failed;
     }
     return new Recording(file, options, startedAt);
@@ -120,7 +132,7 @@ export class Recording {
     return this.#file.backlog >= this.#options.limits.backlog;
   }
 
-  /** How long the disk has kept us waiting, in ms. */
+  /** How long the disk has been at something while we wait for it, in ms. */
   get stalledFor(): number {
     return this.#file.stalledFor;
   }

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../deadline.ts';
+import type { Disk } from './disk.ts';
 
 /**
  * A closed range of the file; its bytes are on the disk (fdatasync) before anybody hears of it, unless the file
@@ -23,7 +23,7 @@ export interface WholeFile {
 
 export interface SegmentOptions {
   readonly path: string;
-  readonly clock: Clock;
+  readonly disk: Disk;
   /** A segment is closed once it holds this many bytes … */
   readonly segmentBytes: number;
   /** … or this many milliseconds after its first byte. */
@@ -60,7 +60,6 @@ export class SegmentedFile {
   #queue: Piece[] = [];
   #backlog = 0;
   #writing: Promise<void> | null = null;
-  #writingSince: number | null = null;
   #syncing: Promise<void> = Promise.resolve();
   #syncs = 0;
   #rotate: NodeJS.Timeout | undefined;
@@ -80,11 +79,22 @@ export class SegmentedFile {
     });
   }
 
-  /** Throws the file system's error when the file cannot be made (EROFS, ENOSPC, EACCES, EEXIST …). */
-  static async open(options: SegmentOptions): Promise<SegmentedFile> {
-    await makeFolder(dirname(options.path));
-    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-    return new SegmentedFile(await open(options.path, flags, 0o600), options);
+  /**
+   * Throws the file system's error when the file cannot be made (EROFS, ENOSPC, EACCES, EEXIST …). When `signal` says
+   * that nobody waits for it any more, it is not made, or taken away again.
+   */
+  static open(options: SegmentOptions, signal: AbortSignal): Promise<SegmentedFile> {
+    const { path, disk } = options;
+    const make = async () => {
+      await makeFolder(dirname(path));
+      const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+      const file = await open(path, flags, 0o600);
+      if (!signal.aborted) return new SegmentedFile(file, options);
+      await file.close();
+      await rm(path);
+      throw new Error('the file was made too late');
+    };
+    return disk.other(make, () => !signal.aborted);
   }
 
   /** Characters that wait to be written. */
@@ -92,9 +102,9 @@ export class SegmentedFile {
     return this.#backlog;
   }
 
-  /** How long the write that is under way has taken so far, in ms; 0 when none is. */
+  /** How long the disk has been at one operation while this file waits for it, in ms; 0 when it waits for none. */
   get stalledFor(): number {
-    return this.#writingSince === null ? 0 : this.#options.clock.monotonic() - this.#writingSince;
+    return this.#writing !== null || this.#syncs > 0 ? this.#options.disk.stalledFor : 0;
   }
 
   append(text: string, written?: () => void): void {
@@ -125,9 +135,18 @@ export class SegmentedFile {
     this.#closeSegment();
     await Promise.race([this.#syncing, this.#failure]);
     this.#tell(this.#untold.length);
-    const closing = this.#file.close().catch(() => {});
+    // After a write that hangs yet: what that leaves must be taken off first.
+    const closing = Promise.resolve(this.#writing)
+      .then(() => this.#options.disk.other(() => this.#file.close()))
+      .catch(() => {});
     if (!this.#failed) await closing;
     return { size: this.#size, sha256: this.#whole.digest('hex'), segments: this.#index };
+  }
+
+  /** After `close`: takes away a file in which nothing of a session stands. */
+  discard(): void {
+    const { disk, path } = this.#options;
+    void disk.other(() => rm(path, { force: true })).catch(() => {});
   }
 
   #fail(cause: Error): void {
@@ -155,7 +174,6 @@ export class SegmentedFile {
       this.#fail(cause as Error);
     } finally {
       this.#writing = null;
-      this.#writingSince = null;
     }
     this.#release();
   }
@@ -171,11 +189,12 @@ export class SegmentedFile {
     const pieces = this.#queue.splice(0, take);
     if (length > 0) {
       const bytes = Buffer.from(pieces.map(piece => piece.text).join(''), 'utf8');
-      this.#writingSince = this.#options.clock.monotonic();
-      await this.#writeAll(bytes);
-      this.#writingSince = null;
-      this.#count(bytes);
+      await this.#options.disk.write(
+        () => this.#writeAll(bytes),
+        () => !this.#failed,
+      );
       if (this.#failed) return;
+      this.#count(bytes);
       this.#backlog -= length;
     }
     for (const piece of pieces) piece.written?.();
@@ -185,7 +204,7 @@ export class SegmentedFile {
     this.#whole.update(bytes);
     this.#segment.update(bytes);
     this.#size += bytes.length;
-    if (this.#segmentLength === 0 && !this.#failed) this.#startRotation();
+    if (this.#segmentLength === 0) this.#startRotation();
     this.#segmentLength += bytes.length;
   }
 
@@ -196,11 +215,17 @@ export class SegmentedFile {
         if (bytesWritten === 0) throw new Error('the file system accepted no bytes');
         done += bytesWritten;
       } catch (cause) {
-        // What was half written belongs to no segment: take it off, so that file and hash agree.
-        await this.#file.truncate(this.#size).catch(() => {});
+        await this.#takeOff();
         throw cause;
       }
     }
+    // It had been given up, and was written in the end.
+    if (this.#failed) await this.#takeOff();
+  }
+
+  /** What stands beyond the last whole write belongs to no segment: without it, file and hash agree. */
+  async #takeOff(): Promise<void> {
+    await this.#file.truncate(this.#size).catch(() => {});
   }
 
   #startRotation(): void {
@@ -227,8 +252,13 @@ export class SegmentedFile {
     this.#untold.push(segment);
     this.#syncs += 1;
     // Beside the writing, so that a keystroke's echo does not wait for the disk.
+    const sync = () =>
+      this.#options.disk.other(
+        () => this.#file.datasync(),
+        () => !this.#failed,
+      );
     this.#syncing = this.#syncing
-      .then(() => this.#file.datasync())
+      .then(sync)
       .then(() => {
         this.#syncs -= 1;
         if (!this.#failed) this.#tell(1);

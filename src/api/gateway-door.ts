@@ -15,13 +15,13 @@ import { admitSession } from '../elevation/admit-session.ts';
 import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { endSession } from '../elevation/end-session.ts';
 import { issueCredential, type Sign } from '../elevation/issue-credential.ts';
-import { overdueCuts } from '../schedule/expiry.ts';
-import { startLoop } from '../schedule/loop.ts';
+import { whyNotRenewed } from '../elevation/renew-leases.ts';
 import type { Authorities } from '../store/authorities.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Database } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { appendEvents, uuidOf } from '../store/log.ts';
+import { sessionsHeld } from '../store/sessions.ts';
 import { people, sessions, sshKeys, sshSignIns } from '../store/tables.ts';
 
 const SIGN_IN_SECONDS = 300;
@@ -45,7 +45,6 @@ interface Parts {
   /** Whether sessions may be filed under that name now. */
   readonly mayAdmit: () => boolean;
   readonly signInWithin: number;
-  readonly onError: (error: unknown, doing: string) => void;
 }
 
 /** The control plane as a gateway in this process sees it: every message straight to the step it stands for. */
@@ -56,22 +55,10 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const announce = (termination: Termination) => {
     for (const listener of listeners) listener(termination);
   };
-  // A notification is lost while the connection is: what should have ended is looked for as well.
-  const again = startLoop(
-    5000,
-    async () => {
-      const overdue = await overdueCuts(database, gateway);
-      if (overdue.length > 0) {
-        announce({ sessions: overdue, reason: 'grant-ended', message: 'the grant has ended' });
-      }
-    },
-    error => parts.onError(error, 'looking for sessions to end'),
-  );
-  const { unlisten } = await database.listener.listen(
-    'sallyport_cut',
-    payload => announce(JSON.parse(payload) as Termination),
-    () => again.wake(),
-  );
+  // Should one be lost while the connection is: what it tells, the next renewal finds as well.
+  const { unlisten } = await database.listener.listen('sallyport_cut', payload => {
+    announce(JSON.parse(payload) as Termination);
+  });
 
   const personById = async (id: string): Promise<Person | null> =>
     (await db.select().from(people).where(eq(people.id, id)))[0] ?? null;
@@ -189,6 +176,19 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       );
     },
 
+    async renew(ids) {
+      const held = new Map((await sessionsHeld(database, ids)).map(each => [each.session.id, each]));
+      const inForce = new Map((await engagements.all()).map(each => [each.tenant, each]));
+      const now = clock.now();
+      return ids.map(session => {
+        const row = held.get(session);
+        const message = row
+          ? whyNotRenewed(inForce.get(row.tenant) ?? null, row, now)
+          : 'it is not known here.';
+        return message === null ? { session, given: true } : { session, given: false, message };
+      });
+    },
+
     async recordSegment({ session, index, offset, length, sha256 }) {
       const tenant = await tenantOf(session);
       if (!tenant) return;
@@ -238,7 +238,6 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     },
 
     async close() {
-      await again.stop();
       await unlisten();
     },
   };

@@ -6,7 +6,7 @@ export interface Need {
 
 export declare const NEEDS: Readonly<
   Record<
-    'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres' | 'faketime',
+    'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'mkfs' | 'postgres' | 'faketime',
     Need
   >
 >;

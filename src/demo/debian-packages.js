@@ -9,7 +9,7 @@ import { join } from 'node:path';
  * @property {string[]} packages the Debian packages that bring it
  */
 
-/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'postgres' | 'faketime', Need>} */
+/** @type {Record<'sshd' | 'ssh' | 'scp' | 'chromium' | 'asciinema' | 'script' | 'pgrep' | 'mkfs' | 'postgres' | 'faketime', Need>} */
 export const NEEDS = {
   sshd: { program: 'sshd', packages: ['openssh-server'] },
   ssh: { program: 'ssh', packages: ['openssh-client'] },
@@ -18,6 +18,8 @@ export const NEEDS = {
   asciinema: { program: 'asciinema', packages: ['asciinema'] },
   script: { program: 'script', packages: ['bsdutils'] },
   pgrep: { program: 'pgrep', packages: ['procps'] },
+  // Disks that a test fills and freezes.
+  mkfs: { program: 'mkfs.ext4', packages: ['e2fsprogs'] },
   // The server itself lies outside of PATH; this comes with it.
   postgres: { program: 'pg_createcluster', packages: ['postgresql'] },
   faketime: { program: 'faketime', packages: ['faketime'] },

@@ -6,16 +6,31 @@ import type { Person } from '../domain/person.ts';
 import { isInSquad } from '../domain/squad.ts';
 import type { TenantInForce } from './contract.ts';
 
+interface Lost {
+  readonly code: string;
+  readonly line: string;
+}
+
 /**
  * Why the matrix in force no longer lets this person use this grant; null while it does. The grant itself ends by
  * its owner's word or the clock: this is asked at each door besides.
  */
-export function whyNoLonger(
-  { engagement }: TenantInForce,
-  person: Person,
-  grant: Grant,
-  now: Date,
-): { code: string; line: string } | null {
+export function whyNoLonger(inForce: TenantInForce, person: Person, grant: Grant, now: Date): Lost | null {
+  const lost = whyNotGiven(inForce, person, grant);
+  if (lost) return lost;
+  const within = findCell(inForce.engagement, grant.cell)?.activity.sign_in_within;
+  if (
+    within !== undefined &&
+    now.getTime() - person.signedInAt.getTime() > (parseDuration(within) ?? 0) * 1000
+  ) {
+    const line = `${grant.cell} asks for a sign-in within ${formatDuration(parseDuration(within) ?? 0)}: sign in again.`;
+    return { code: 'sign-in-needed', line };
+  }
+  return null;
+}
+
+/** The same of what runs already: a sign-in that grows old opens nothing new, and ends nothing. */
+export function whyNotGiven({ engagement }: TenantInForce, person: Person, grant: Grant): Lost | null {
   const cell = findCell(engagement, grant.cell);
   const member = memberOf(engagement, person);
   if (!cell) return { code: 'no-cell', line: `The matrix in force has no ${grant.cell} any more.` };
@@ -25,14 +40,6 @@ export function whyNoLonger(
   }
   if (!givesRole(cell, grant)) {
     return { code: 'not-given', line: `${grant.cell} no longer gives ${grant.role}.` };
-  }
-  const within = cell.activity.sign_in_within;
-  if (
-    within !== undefined &&
-    now.getTime() - person.signedInAt.getTime() > (parseDuration(within) ?? 0) * 1000
-  ) {
-    const line = `${grant.cell} asks for a sign-in within ${formatDuration(parseDuration(within) ?? 0)}: sign in again.`;
-    return { code: 'sign-in-needed', line };
   }
   return null;
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNotNull, isNull, lte, notExists, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, isNull, lte, notExists, sql } from 'drizzle-orm';
 import { expireGrant, expireRequest } from '../elevation/expire.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Database } from '../store/database.ts';
@@ -39,22 +39,4 @@ export async function expireDue(database: Database, commit: Commit, clock: Clock
       .limit(100);
   });
   for (const of of over) await commit(of.tenant, (look, outside) => expireGrant(look, outside, of));
-}
-
-/** Live sessions whose grant was ended early: the gateway is told again, should the first word have been lost. */
-export async function overdueCuts(database: Database, gateway: string): Promise<string[]> {
-  const rows = await database.everywhere(tx =>
-    tx
-      .select({ id: sessions.id })
-      .from(sessions)
-      .innerJoin(grants, eq(grants.id, sessions.grant))
-      .where(
-        and(
-          isNull(sessions.endedAt),
-          eq(sessions.gateway, gateway),
-          inArray(grants.endReason, ['revoked', 'handed-back', 'locked-out']),
-        ),
-      ),
-  );
-  return rows.map(row => row.id);
 }

@@ -1,8 +1,9 @@
 import { and, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Person } from '../domain/person.ts';
 import type { Session } from '../domain/session.ts';
+import type { HeldSession } from '../elevation/renew-leases.ts';
 import type { Database } from './database.ts';
-import { grants, people, sessions } from './tables.ts';
+import { grants, logEntries, people, sessions } from './tables.ts';
 
 export interface SessionWithPerson {
   readonly session: Session;
@@ -36,4 +37,30 @@ export async function listSessions(
       .limit(limit),
   );
   return rows as SessionWithPerson[];
+}
+
+/** These sessions, of whatever tenants they are, with what they rest on; those that are not there are left out. */
+export async function sessionsHeld(
+  database: Database,
+  ids: readonly string[],
+): Promise<(HeldSession & { readonly tenant: string })[]> {
+  if (ids.length === 0) return [];
+  const rows = await database.everywhere(tx =>
+    tx
+      .select({
+        tenant: sessions.tenant,
+        session: { id: sessions.id, endedAt: sessions.endedAt },
+        grant: grants,
+        person: people,
+        // The order to end one session changes no row: it stands in the log alone.
+        terminated: sql<boolean>`exists (
+          select 1 from ${logEntries} where ${logEntries.tenant} = ${sessions.tenant}
+          and ${logEntries.subject} = ${sessions.id} and ${logEntries.action} = 'session.terminated')`,
+      })
+      .from(sessions)
+      .innerJoin(people, eq(people.id, sessions.person))
+      .innerJoin(grants, eq(grants.id, sessions.grant))
+      .where(inArray(sessions.id, [...ids])),
+  );
+  return rows as (HeldSession & { tenant: string })[];
 }

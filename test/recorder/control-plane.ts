@@ -11,6 +11,7 @@ import type {
   Incident,
   OfferedKey,
   Refusal,
+  Renewal,
   RequestedChannel,
   Segment,
   SessionEnding,
@@ -31,6 +32,10 @@ export class FakeControlPlane implements ControlPlane {
   answer: (admission: Admission, asked: RequestedChannel) => Admission | Refusal = admission => admission;
   /** What `recordSegment` does; may throw. */
   takeSegment: (segment: Segment) => Promise<void> = async () => {};
+  /** What `renew` answers; may throw, or never answer. */
+  takeRenewal: (sessions: readonly string[]) => Promise<readonly Renewal[]> = async sessions =>
+    sessions.map(session => ({ session, given: true }));
+  readonly renewals: (readonly string[])[] = [];
   signIn: SignIn | null = null;
   /** Ends the wait of a sign-in. */
   completeSignIn: (caller: Caller | null) => void = () => {};
@@ -119,6 +124,12 @@ export class FakeControlPlane implements ControlPlane {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  async renew(sessions: readonly string[]): Promise<readonly Renewal[]> {
+    this.renewals.push(sessions);
+    this.#changed();
+    return this.takeRenewal(sessions);
   }
 
   async recordSegment(segment: Segment): Promise<void> {

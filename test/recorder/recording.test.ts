@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../recorder/deadline.ts';
 import { DEFAULT_LIMITS } from '../../recorder/main.ts';
 import { eventLine, headerLine } from '../../recorder/recording/asciicast.ts';
+import { Disk } from '../../recorder/recording/disk.ts';
 import { Recording, type RecordingOptions } from '../../recorder/recording/recording.ts';
 import type { ClosedSegment } from '../../recorder/recording/segments.ts';
 import { transferOf } from '../../recorder/recording/transfers.ts';
@@ -155,20 +156,24 @@ describe('a recording', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const open = (more: Partial<RecordingOptions> = {}) =>
-    Recording.open({
-      folder,
-      path: 'acme/s_1.cast',
-      header: { width: 80, height: 24, term: null, title: 'test' },
-      clock: systemClock,
-      limits: { ...DEFAULT_LIMITS, segmentBytes: 2_000 },
-      transfer: null,
-      input: 'piped',
-      onSegment: segment => segments.push(segment),
-      onFailure: error => {
-        throw error;
+    Recording.open(
+      {
+        folder,
+        disk: new Disk(systemClock),
+        path: 'acme/s_1.cast',
+        header: { width: 80, height: 24, term: null, title: 'test' },
+        clock: systemClock,
+        limits: { ...DEFAULT_LIMITS, segmentBytes: 2_000 },
+        transfer: null,
+        input: 'piped',
+        onSegment: segment => segments.push(segment),
+        onFailure: error => {
+          throw error;
+        },
+        ...more,
       },
-      ...more,
-    });
+      new AbortController().signal,
+    );
 
   test('is its segments, one after another, each at the end of a line', async () => {
     const recording = await open();

@@ -6,7 +6,8 @@ import ssh2, {
   type PublicKeyAuthContext,
 } from 'ssh2';
 import type { Caller, ControlPlane, RequestedChannel } from '../../control-plane.ts';
-import { clockTime, garbled, spoken } from '../../messages.ts';
+import { Away } from '../../line.ts';
+import { AWAY, clockTime, garbled, spoken } from '../../messages.ts';
 import type { Logger } from '../../reports.ts';
 import { fingerprint } from './keys.ts';
 import type { Visit } from './limits.ts';
@@ -30,6 +31,7 @@ const METHODS: ['publickey', 'keyboard-interactive'] = ['publickey', 'keyboard-i
 /** RFC 4253 section 11.1. */
 const TOO_MANY_CONNECTIONS = 12;
 const NO_MORE_METHODS = 14;
+const SERVICE_NOT_AVAILABLE = 7;
 /** A sign-in may keep a stranger's connection open this long, whatever its expiry says. */
 const LONGEST_SIGN_IN_MS = 15 * 60_000;
 const LONGEST_USERNAME = 320;
@@ -75,7 +77,7 @@ export function authenticate(
       .catch(error => {
         // A connection that went away throws here too; there is nothing to answer then.
         parts.logger.warn({ err: error, address: visit.address }, 'an authentication failed in the gateway');
-        connection.end();
+        disconnect(connection, SERVICE_NOT_AVAILABLE, error instanceof Away ? AWAY : '');
       });
   });
 }

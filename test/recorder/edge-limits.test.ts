@@ -338,22 +338,26 @@ describe('people are limited', () => {
     await open();
     const client = await knownClient(house);
     const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
-      client.exec('read line; echo "got $line"', (error, one) => (error ? reject(error) : resolve(one))),
+      client.exec('echo ready; read line; echo "got $line"', (error, one) =>
+        error ? reject(error) : resolve(one),
+      ),
     );
     const signal = (name: string, reply: number) =>
       sendPayload(
         client,
         Buffer.concat([Buffer.of(98), uint32(0), sshString('signal'), Buffer.of(reply), sshString(name)]),
       );
-    for (const name of ['NONE', 'INFO@openssh.com', '', '__proto__', 'x'.repeat(20_000)])
-      for (const reply of [0, 1]) signal(name, reply);
     let said = '';
     channel.on('data', (bytes: Buffer) => {
       said += bytes;
     });
+    // Before that there is nobody to pass them on to.
+    while (said !== 'ready\n') await new Promise(resolve => channel.once('data', resolve));
+    for (const name of ['NONE', 'INFO@openssh.com', '', '__proto__', 'x'.repeat(20_000)])
+      for (const reply of [0, 1]) signal(name, reply);
     channel.write('hello\n');
     await new Promise(resolve => channel.on('close', resolve));
-    expect(said).toBe('got hello\n');
+    expect(said).toBe('ready\ngot hello\n');
     client.end();
   });
 });

@@ -13,7 +13,7 @@ import { raiseStage, type Stage } from '../../src/demo/stage.ts';
 import { type Broker, startBroker } from '../../src/main.ts';
 import { migrationNames } from '../../src/store/database.ts';
 import { freshDatabase } from '../fixtures/database.ts';
-import { ask, granted, logOf } from '../fixtures/raised.ts';
+import { ask, granted, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
 
@@ -28,8 +28,8 @@ beforeAll(async () => {
     folder,
     database: await freshDatabase(),
     configure: given => {
-      configuration = given;
-      return given;
+      configuration = unhurried(given);
+      return configuration;
     },
   });
   other = await startBroker(beside(configuration));
@@ -132,6 +132,27 @@ describe('two brokers on one database', () => {
         atOther('maya', 'POST', `/requests/${id}/withdraw`),
       ]);
       expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409]);
+    }
+  });
+
+  it('count together how often somebody asks', async () => {
+    const start = () => startBroker({ ...beside(configuration), asking: { perMinute: 3, perHour: 100 } });
+    const brokers = await Promise.all([start(), start()]);
+    try {
+      const authorization = `Bearer ${await stage.token('mallory')}`;
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, i) =>
+          fetch(`http://127.0.0.1:${brokers[i % 2]!.http.port}/api/v1/requests`, {
+            method: 'POST',
+            headers: { authorization, 'content-type': 'application/json' },
+            body: JSON.stringify(RESTORE),
+          }),
+        ),
+      );
+      const statuses = answers.map(({ status }) => status).sort();
+      expect(statuses).toEqual([...Array(3).fill(403), ...Array(7).fill(429)]);
+    } finally {
+      await Promise.all(brokers.map(one => one.stop()));
     }
   });
 

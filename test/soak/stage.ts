@@ -97,6 +97,8 @@ async function raise(
     settings,
     stringify({
       instance: 'soak.sallyport.example',
+      // Its people ask all the time, and nobody could.
+      asking: { per_minute: 100_000, per_hour: 1_000_000 },
       oidc: [issuers.msp, issuers.client].map(issuer => ({
         issuer,
         client_id: 'sallyport',

@@ -188,6 +188,8 @@ async function writeConfiguration(sshd: string, given: Configuration): Promise<v
     'PrintMotd no',
     'PrintLastLog no',
     'AcceptEnv LANG LC_*',
+    // The story's own home: what stands in the ~/.bashrc of whoever plays it is no part of it.
+    `SetEnv HOME="${given.folder}"`,
     'Subsystem sftp internal-sftp',
     'LogLevel VERBOSE',
   ];

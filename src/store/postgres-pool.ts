@@ -19,6 +19,14 @@ interface Connection {
   lost: boolean;
 }
 
+interface Waiter {
+  readonly go: (connection: Connection) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A statement or transaction that takes longer, in ms, hangs: nothing that is asked here is that long. */
+const PATIENCE_MS = 15_000;
+
 /** The part of a transaction's client that drizzle uses, save nested transactions. */
 type Statements = Pick<postgres.TransactionSql, 'unsafe'>;
 
@@ -38,14 +46,17 @@ export class Pool {
   readonly options = { parsers: {}, serializers: {} };
   readonly #open: OpenConnection;
   readonly #size: number;
+  readonly #patience: number;
   readonly #all = new Set<Connection>();
   #idle: Connection[] = [];
-  readonly #waiting: { go: (connection: Connection) => void; fail: (error: Error) => void }[] = [];
+  readonly #waiting: Waiter[] = [];
   #ended = false;
 
-  constructor(open: OpenConnection, size: number) {
+  /** @param patience how long, in ms, one use or the wait for a connection may take before it counts as lost */
+  constructor(open: OpenConnection, size: number, patience = PATIENCE_MS) {
     this.#open = open;
     this.#size = size;
+    this.#patience = patience;
   }
 
   /** One statement, asked when it is awaited. */
@@ -88,12 +99,20 @@ export class Pool {
 
   async #use<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = await this.#take();
+    let timer: NodeJS.Timeout | undefined;
+    const hung = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#discard(connection);
+        reject(new ConnectionLost());
+      }, this.#patience);
+    });
     try {
-      return await use(connection);
+      return await Promise.race([use(connection), hung]);
     } catch (error) {
       if (isBroken(error)) this.#discard(connection);
       throw connection.lost ? new ConnectionLost(error) : error;
     } finally {
+      clearTimeout(timer);
       if (!connection.lost) this.#giveBack(connection);
     }
   }
@@ -103,7 +122,23 @@ export class Pool {
     const idle = this.#idle.pop();
     if (idle) return Promise.resolve(idle);
     if (this.#all.size < this.#size) return Promise.resolve(this.#connect());
-    return new Promise((go, fail) => this.#waiting.push({ go, fail }));
+    return new Promise((go, fail) => {
+      const waiter: Waiter = {
+        go: connection => {
+          clearTimeout(timer);
+          go(connection);
+        },
+        fail: error => {
+          clearTimeout(timer);
+          fail(error);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        fail(new ConnectionLost());
+      }, this.#patience);
+      this.#waiting.push(waiter);
+    });
   }
 
   #giveBack(connection: Connection): void {

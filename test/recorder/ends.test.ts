@@ -155,7 +155,7 @@ describe('what must be refused', () => {
     const ran = await house.ssh(['true']).ended;
     expect(ran.status).toBe(1);
     expect(ran.stderr).toBe(
-      'sallyport: no grant for root on db01.\nsallyport: ask for one: sallyport request db01 --ssh root --for 1h [2J\n',
+      'sallyport: no grant for root on db01.\nsallyport: ask for one: sallyport request db01 --ssh root --for 1h‹U+001B›[2J\n',
     );
     const terminal = await house.ssh(['-tt']).ended;
     expect(terminal.status).toBe(1);

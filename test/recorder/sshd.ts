@@ -68,6 +68,8 @@ export async function startSshd({ userCa, clock }: { userCa?: string; clock?: st
     `AuthorizedPrincipalsFile ${join(folder, 'principals')}`,
     'AuthorizedKeysFile none',
     'AcceptEnv LANG LC_*',
+    // What this machine's root has in ~/.bashrc is not part of any test.
+    `SetEnv HOME=${folder}`,
     'MaxStartups 100:30:200',
     'PrintMotd no',
     'Subsystem sftp internal-sftp',

@@ -38,8 +38,8 @@ const open: OpenConnection = options =>
     ...options,
   });
 
-function pool(size: number): Pool {
-  const made = new Pool(open, size);
+function pool(size: number, patience?: number): Pool {
+  const made = new Pool(open, size, patience);
   pools.push(made);
   return made;
 }
@@ -191,6 +191,22 @@ describe('the pool', () => {
       ),
     );
     expect(new Set(backends).size).toBe(3);
+  });
+
+  it('gives up a statement that hangs, and who waits behind it is answered', async () => {
+    const impatient = pool(1, 300);
+    const backend = await backendOf(impatient);
+    process.kill(backend, 'SIGSTOP');
+    try {
+      const ask = (n: number) => impatient.unsafe(`select ${n} as n`).then(([row]) => row!.n);
+      const first = ask(1).catch(error => error.code);
+      await sleep(100);
+      const second = ask(2);
+      expect([await first, await second]).toEqual(['CONNECTION_CLOSED', 2]);
+    } finally {
+      process.kill(backend, 'SIGCONT');
+    }
+    expect(await backendOf(impatient)).not.toBe(backend);
   });
 
   it('loses and doubles nothing that was acknowledged, whatever is killed meanwhile', async () => {

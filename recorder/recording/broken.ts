@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { eventLine } from './asciicast.ts';
+import { type CastHeader, eventLine, headerLine } from './asciicast.ts';
 import type { ClosedSegment, WholeFile } from './segments.ts';
 
 /** What the log knows of a recording: its segments cover the file up to `bytes`. */
@@ -26,11 +26,16 @@ const CHUNK = 64 * 1024;
 /**
  * Closes the recording of a gateway that died: takes off a line that was half written, which nobody was shown, and
  * says in a marker that, and where, it breaks off. What a segment in the log covers is never touched. Repeating it
- * changes nothing. The bytes are on the disk when it resolves.
+ * changes nothing. The bytes are on the disk when it resolves. A file that did not get as far as its first line, so that
+ * nobody was shown anything, begins with one of `session`.
  *
  * @returns null where there is no such file
  */
-export async function closeBroken(path: string, known: Known): Promise<ClosedBroken | null> {
+export async function closeBroken(
+  path: string,
+  known: Known,
+  session: Pick<CastHeader, 'startedAt' | 'title'>,
+): Promise<ClosedBroken | null> {
   const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -42,7 +47,7 @@ export async function closeBroken(path: string, known: Known): Promise<ClosedBro
       const whole = { size, sha256: await hashOf(file, 0, size), segments: known.segments };
       return { whole, tail: null, missing: known.bytes - size, lasted: 0 };
     }
-    const { end, lasted } = await close(file, known.bytes, size);
+    const { end, lasted } = await close(file, known.bytes, size, session);
     await file.datasync();
     const tail: ClosedSegment | null =
       end === known.bytes
@@ -65,18 +70,18 @@ async function close(
   file: FileHandle,
   known: number,
   size: number,
+  session: Pick<CastHeader, 'startedAt' | 'title'>,
 ): Promise<{ end: number; lasted: number }> {
   const end = Math.max(known, await lineEnd(file, size));
-  const last = await eventEndingAt(file, end);
-  // Not even its first line was whole: there is nothing to play, and nobody was shown anything.
-  if (last === null) return { end: size, lasted: 0 };
+  const last = end === 0 ? { at: 0, code: '', data: '' } : await eventEndingAt(file, end);
   if (last.code === 'm' && last.data.startsWith(WORDS)) {
     await file.truncate(end);
     return { end, lasted: last.at };
   }
   const torn = size - end;
   const off = torn === 0 ? '' : `; ${torn} bytes of an unfinished line were taken off`;
-  const marker = Buffer.from(eventLine(last.at * 1000, 'm', `${WORDS}${off}`));
+  const header = end === 0 ? headerLine({ ...session, width: 80, height: 24, term: null }) : '';
+  const marker = Buffer.from(`${header}${eventLine(last.at * 1000, 'm', `${WORDS}${off}`)}`);
   await file.write(marker, 0, marker.length, end);
   await file.truncate(end + marker.length);
   return { end: end + marker.length, lasted: last.at };
@@ -95,12 +100,11 @@ async function lineEnd(file: FileHandle, to: number): Promise<number> {
   return 0;
 }
 
-/** The event on the line that ends at `end`; time 0 for the header, null where no line ends there. */
+/** The event on the line that ends at `end`; of time 0 for the header. */
 async function eventEndingAt(
   file: FileHandle,
   end: number,
-): Promise<{ at: number; code: string; data: string } | null> {
-  if (end === 0) return null;
+): Promise<{ at: number; code: string; data: string }> {
   const start = await lineEnd(file, end - 1);
   const line = Buffer.alloc(end - start);
   await file.read(line, 0, line.length, start);

@@ -11,6 +11,7 @@ import { logEntries, sessions } from '../store/tables.ts';
 export type CloseBroken = (
   path: string,
   known: { readonly segments: number; readonly bytes: number },
+  session: { readonly startedAt: number; readonly title: string },
 ) => Promise<{
   readonly whole: NonNullable<Ending['recording']>;
   readonly tail: AuditData['recording.segment'] | null;
@@ -47,7 +48,10 @@ export async function closeBrokenOff(parts: {
     const file = join(recordings, recordingPath(session));
     let closed: Awaited<ReturnType<CloseBroken>>;
     try {
-      closed = await closeBroken(file, known);
+      closed = await closeBroken(file, known, {
+        startedAt: session.startedAt.getTime(),
+        title: `${session.role}@${session.target}.${session.tenant}`,
+      });
     } catch (error) {
       // It stands open until somebody sets the file right; what it was is not guessed, and others are not kept waiting.
       logger.error({ err: error, session: session.id }, 'a recording that was broken off cannot be closed');

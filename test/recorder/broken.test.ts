@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeBroken } from '../../recorder/recording/broken.ts';
 
 const HEADER = '{"version":2,"width":80,"height":24}\n';
+const SESSION = { startedAt: Date.UTC(2026, 10, 21), title: 'root@db01.acme' };
+const FRESH = `{"version":2,"width":80,"height":24,"timestamp":${SESSION.startedAt / 1000},"env":{},"title":"root@db01.acme"}\n`;
 const ONE = '[1.000000, "o", "one"]\n';
 const TWO = '[2.500000, "o", "zwei ü"]\n';
 const MARKER = (at: string, more = '') =>
@@ -44,15 +46,15 @@ const CASES: readonly (readonly [string, string, string, string, number])[] = [
     1,
   ],
   ['a long last line', HEADER + LONG, '', HEADER + LONG + MARKER('1.500000'), 1.5],
-  ['a torn header: nobody saw anything', '{"version":2,', '', '{"version":2,', 0],
-  ['an empty file', '', '', '', 0],
+  ['a torn header', '{"version":2,', '', FRESH + MARKER('0.000000', TORN(13)), 0],
+  ['an empty file', '', '', FRESH + MARKER('0.000000'), 0],
 ];
 
 describe('the recording of a gateway that died', () => {
   it.each(CASES)('with %s', async (_, written, logged, closed, lasted) => {
     await writeFile(path, written);
     const known = { segments: logged === '' ? 0 : 1, bytes: Buffer.byteLength(logged) };
-    const first = await closeBroken(path, known);
+    const first = await closeBroken(path, known, SESSION);
     expect(await readFile(path, 'utf8')).toBe(closed);
     const rest = closed.slice(logged.length);
     expect(first).toEqual({
@@ -74,14 +76,14 @@ describe('the recording of a gateway that died', () => {
       lasted,
     });
     // Killed again before the log had it: the next start finds the same.
-    expect(await closeBroken(path, known)).toEqual(first);
+    expect(await closeBroken(path, known, SESSION)).toEqual(first);
     expect(await readFile(path, 'utf8')).toBe(closed);
   });
 
   it('killed between the marker and the cut, closes it the same way', async () => {
     const marked = HEADER + ONE + MARKER('1.000000', TORN(900));
     await writeFile(path, `${marked}the rest of what was torn`);
-    const closed = await closeBroken(path, { segments: 0, bytes: 0 });
+    const closed = await closeBroken(path, { segments: 0, bytes: 0 }, SESSION);
     expect(closed?.whole.sha256).toBe(sha256(marked));
     expect(await readFile(path, 'utf8')).toBe(marked);
   });
@@ -89,7 +91,7 @@ describe('the recording of a gateway that died', () => {
   it('that has lost what the log knows is left as it is', async () => {
     await writeFile(path, HEADER);
     const bytes = Buffer.byteLength(HEADER + ONE);
-    expect(await closeBroken(path, { segments: 2, bytes })).toMatchObject({
+    expect(await closeBroken(path, { segments: 2, bytes }, SESSION)).toMatchObject({
       whole: { size: HEADER.length, segments: 2 },
       tail: null,
       missing: ONE.length,
@@ -98,10 +100,12 @@ describe('the recording of a gateway that died', () => {
   });
 
   it('that was never made is none, and a link is not followed', async () => {
-    expect(await closeBroken(path, { segments: 0, bytes: 0 })).toBeNull();
+    expect(await closeBroken(path, { segments: 0, bytes: 0 }, SESSION)).toBeNull();
     await writeFile(join(folder, 'elsewhere'), HEADER);
     await symlink('elsewhere', path);
-    await expect(closeBroken(path, { segments: 0, bytes: 0 })).rejects.toMatchObject({ code: 'ELOOP' });
+    await expect(closeBroken(path, { segments: 0, bytes: 0 }, SESSION)).rejects.toMatchObject({
+      code: 'ELOOP',
+    });
     expect(await readFile(join(folder, 'elsewhere'), 'utf8')).toBe(HEADER);
   });
 });

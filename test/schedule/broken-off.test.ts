@@ -3,7 +3,7 @@ import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { verifyRecording } from '../../src/audit/verify.ts';
 import { execute } from '../../src/demo/stage.ts';
 import { granted, logOf, raised } from '../fixtures/raised.ts';
@@ -30,6 +30,11 @@ async function leftBehind(damage: (path: string, size: number) => Promise<void>)
   expect(ran.stdout).toBe('shown\n');
   const log = await logOf(stage());
   const { subject, data } = log.findLast(each => each.action === 'session.admitted');
+  await vi.waitFor(
+    async () =>
+      expect((await stage().api('dana', 'GET', `/sessions/${subject}`)).json.end_reason).toBe('closed'),
+    { timeout: 30_000 },
+  );
   const path = join(stage().folder, 'broker', 'recordings', data.recording);
   await damage(path, readFileSync(path).length);
   await owner`

@@ -242,7 +242,7 @@ export async function compareRecordings(
     if (ended.get(subject)!.reason === 'broken-off') {
       count('recordings closed after a kill');
       if (!/^broken off: /.test(events.at(-1)?.[2] ?? ''))
-        lose(`the recording of ${subject} does not say that it breaks off`);
+        lose(`the recording of ${subject} (${verified.size} bytes) does not say that it breaks off`);
     }
     const said = (code: string) =>
       events

@@ -19,19 +19,19 @@ export const PARTS: Readonly<Record<string, (options: SoakOptions) => Promise<Re
     if (unknown !== undefined) throw new Error(`--faults: ${unknown} is none of ${FAULTS.join(', ')}`);
     // Short enough for a Unix socket in it.
     const folder = await mkdtemp(join(tmpdir(), 'soak-'));
-    try {
-      return await machinesDie({
-        folder,
-        rounds,
-        seed,
-        faults: faults.length > 0 ? (faults as Fault[]) : FAULTS,
-        load: { colleagues: 3, terminals: 2, requests: 2 },
-        calm: [600, 2_400],
-        settle: true,
-        tell,
-      });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const report = await machinesDie({
+      folder,
+      rounds,
+      seed,
+      faults: faults.length > 0 ? (faults as Fault[]) : FAULTS,
+      load: { colleagues: 3, terminals: 2, requests: 2 },
+      calm: [600, 2_400],
+      settle: true,
+      tell,
+    });
+    // What was lost is looked into where it was lost.
+    if (report.losses.length === 0) await rm(folder, { recursive: true, force: true });
+    else tell(`what was left stands in ${folder}`);
+    return report;
   },
 };

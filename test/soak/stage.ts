@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import {
@@ -153,10 +153,7 @@ async function raise(
     people,
     receiver,
     gatewayPort: ssh,
-    close: async () => {
-      await close();
-      await rm(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

@@ -47,6 +47,8 @@ export class Load {
       ...times(size.terminals, () => this.#workAtTheHost()),
       ...COLLEAGUES.slice(0, size.colleagues).map(name => this.#over(() => this.#shortGrant(name))),
     ]);
+    // What goes wrong is told by `stop`, when everything else is taken down in order.
+    this.#work.catch(() => {});
   }
 
   /** Begins nothing new, and resolves when all clients have ended. */

@@ -59,6 +59,8 @@ export interface IdentityProvider {
   readonly people: readonly ProviderPerson[];
   /** From the next token on. `person` is an email or a subject; somebody unknown is an error. */
   setGroups(person: string, groups: readonly string[]): void;
+  /** Addresses change hands. `person` as for groups. */
+  setEmail(person: string, email: string, verified: boolean): void;
   close(): Promise<void>;
 }
 
@@ -87,6 +89,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     throw error;
   }
 
+  const change = (person: string, to: Partial<ProviderPerson>) => {
+    const known = [...people.values()].find(one => one.subject === person || one.email === person);
+    if (!known) throw new Error(`${partyName} has nobody called ${person}`);
+    people.set(known.subject, { ...known, ...to });
+  };
   return {
     issuer,
     port,
@@ -95,11 +102,8 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     get people() {
       return [...people.values()];
     },
-    setGroups(person, groups) {
-      const known = [...people.values()].find(one => one.subject === person || one.email === person);
-      if (!known) throw new Error(`${partyName} has nobody called ${person}`);
-      people.set(known.subject, { ...known, groups: [...groups] });
-    },
+    setGroups: (person, groups) => change(person, { groups: [...groups] }),
+    setEmail: (person, email, emailVerified) => change(person, { email, emailVerified }),
     close: () => closeServer(server),
   };
 

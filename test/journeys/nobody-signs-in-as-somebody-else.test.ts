@@ -168,3 +168,36 @@ describe('an account', () => {
     },
   );
 });
+
+describe('an email that the matrix names', () => {
+  const squadsOf = async (name: 'chris' | 'mallory', email: string) => {
+    const visitor = new Visitor();
+    await visitor.signIn(stage().url, 'Acme', email, stage().cast[name].password);
+    const { engagements } = JSON.parse((await whoami(visitor)).body.toString());
+    return engagements[0].squads as string[];
+  };
+
+  it('stays with whom it was bound to, when it has changed hands', async () => {
+    const { client } = stage().providers;
+    const { chris, mallory } = stage().cast;
+    expect(await squadsOf('chris', chris.email)).toContain('client/ciso');
+    client.setEmail(chris.subject, 'chris.adeyemi@acme.example', true);
+    client.setEmail(mallory.subject, chris.email, true);
+    expect(await squadsOf('mallory', chris.email)).not.toContain('client/ciso');
+    client.setEmail(mallory.subject, mallory.email, true);
+    client.setEmail(chris.subject, chris.email, true);
+    expect(await squadsOf('chris', chris.email)).toContain('client/ciso');
+  });
+
+  it('is nobody’s while the provider has not verified it', async () => {
+    const { client } = stage().providers;
+    const { robin, mallory } = stage().cast;
+    client.setEmail(robin.subject, 'robin.castell@acme.example', true);
+    client.setEmail(mallory.subject, robin.email, false);
+    expect(await squadsOf('mallory', robin.email)).not.toContain('client/ciso');
+    client.setEmail(mallory.subject, robin.email, true);
+    expect(await squadsOf('mallory', robin.email)).toContain('client/ciso');
+    client.setEmail(mallory.subject, mallory.email, true);
+    client.setEmail(robin.subject, robin.email, true);
+  });
+});

@@ -6,6 +6,8 @@ export default defineConfig({
     // Journeys talk to real servers; a hang is a failure, a slow machine is not.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes of rounds of a second or more: one second, the default, is a race.
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
     setupFiles: 'test/leaks/watch.ts',
     reporters,

@@ -13,7 +13,7 @@ import type { SessionLimits } from './session.ts';
 export type { LiveSession } from './desk.ts';
 export type { SessionKeySource } from './protocols/contract.ts';
 export { createHostKey } from './protocols/ssh/keys.ts';
-export { closeBroken } from './recording/broken.ts';
+export { closeBroken, closeBrokenAnew } from './recording/broken.ts';
 export type { Logger } from './reports.ts';
 
 export type GatewayLimits = EdgeLimits & RecordingLimits & SessionLimits;

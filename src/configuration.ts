@@ -360,3 +360,15 @@ function openSecret(
     throw new ConfigurationError(`${where}: sealed under another key, or damaged`);
   }
 }
+
+/** Says which setting is at fault when somebody else listens there already. */
+export function placeTaken(error: Error, name: string, { host, port }: Listener): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL'
+    ? new ConfigurationError(`${name}: cannot listen on ${host}:${port}: ${code}; set it to another`)
+    : error;
+}
+
+/** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
+export const gatewayHost = ({ url, ssh }: Configuration): string =>
+  ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;

@@ -2,14 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { closeBroken, createHostKey, type GatewayOptions, startGateway } from '../recorder/main.ts';
+import {
+  closeBroken,
+  closeBrokenAnew,
+  createHostKey,
+  type GatewayOptions,
+  startGateway,
+} from '../recorder/main.ts';
 import type { Application } from './api/application.ts';
 import { openGatewayDoor } from './api/gateway-door.ts';
 import { listenWithin } from './api/listener.ts';
 import { buildServer } from './api/server.ts';
 import { type LogKey, openLogKey } from './audit/log-keys.ts';
 import type { Configuration } from './configuration.ts';
-import { ConfigurationError } from './configuration.ts';
+import { ConfigurationError, gatewayHost, placeTaken } from './configuration.ts';
 import { contextOf } from './credentials/contexts.ts';
 import { credentialKinds } from './credentials/kinds.ts';
 import { openKeyring, sealingName } from './credentials/seal.ts';
@@ -30,7 +36,7 @@ import { openChannels, routeAmong } from './schedule/routing.ts';
 import { steadyClock } from './schedule/steady-clock.ts';
 import { openAuthorities } from './store/authorities.ts';
 import { type Clock, committer } from './store/commit.ts';
-import { openDatabase } from './store/database.ts';
+import { type Database, openDatabase } from './store/database.ts';
 import { openEngagements } from './store/engagements.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
@@ -139,24 +145,23 @@ async function assemble(
   const database = await openDatabase({ ...configuration, sealing: sealingName(keyring) }, logger);
   stops.push(() => database.close());
 
-  const engagements = openEngagements(database, source => {
+  const parse = (source: string) => {
     const { matrix, targets } = JSON.parse(source) as Pick<Engagement, 'matrix' | 'targets'>;
     return engagementOf(matrix, targets);
-  });
+  };
+  const engagements = openEngagements(database, parse);
   const askTime = adjust.databaseTime ?? (adjust.clock ? async () => clock.now() : databaseTime);
   const apart = async () => whyApart(await skewBetween(clock, () => askTime(database.installation)));
   const instruments = new Instruments();
-  const commit = watchedCommit(
-    committer(database, {
-      clock,
-      engagements,
-      route: routeAmong(configuration.channels),
-      url,
-      asking: configuration.asking,
-      databaseTime: askTime,
-    }),
-    instruments,
-  );
+  const surroundings = {
+    clock,
+    engagements,
+    route: routeAmong(configuration.channels),
+    url,
+    asking: configuration.asking,
+    databaseTime: askTime,
+  };
+  const commit = watchedCommit(committer(database, surroundings), instruments);
   const vitals = askedOnce(() => readVitals(database, clock.now()));
   const readiness = openReadiness(
     [
@@ -177,12 +182,14 @@ async function assemble(
         ? logger.warn({ ailments }, 'not ready: new sessions would fail')
         : logger.info({}, 'ready again'),
   );
-  const authorities = openAuthorities(
-    database,
-    keyring,
-    protocol => credentialKinds[protocol as keyof typeof credentialKinds].createAuthority(),
-    clock,
-  );
+  const authoritiesOver = (by: Database) =>
+    openAuthorities(
+      by,
+      keyring,
+      protocol => credentialKinds[protocol as keyof typeof credentialKinds].createAuthority(),
+      clock,
+    );
+  const authorities = authoritiesOver(database);
   const logKeys = new Map<string, Promise<LogKey>>();
   const logKey = (tenant: string) => {
     const known = logKeys.get(tenant) ?? openLogKey(keys, keyring, { instance, tenant });
@@ -213,16 +220,28 @@ async function assemble(
   });
   const devices = openDeviceSignIns({ database, engagements, clock });
 
-  const place = await claimGatewayPlace(database, logger);
+  // An embedded PostgreSQL has one broker.
+  const alone = configuration.database === null;
+  const place = await claimGatewayPlace(database, alone);
   stops.push(() => place.release());
   const closeDead = (gateway: string) =>
-    closeBrokenOff({ database, commit, recordings, closeBroken, gateway, clock, logger });
-  await closeDead(place.name);
+    closeBrokenOff({
+      database,
+      commit,
+      recordings,
+      closeBroken: alone ? closeBroken : closeBrokenAnew,
+      gateway,
+      clock,
+      logger,
+    });
+  const closeOrphans = async () => place.eachDead(await gatewaysWithOpenSessions(database), closeDead);
+  await closeOrphans();
+  const { reserved } = database;
   const door = await openGatewayDoor({
-    database,
-    commit,
-    engagements,
-    authorities,
+    database: reserved,
+    commit: watchedCommit(committer(reserved, surroundings), instruments),
+    engagements: openEngagements(reserved, parse),
+    authorities: authoritiesOver(reserved),
     sign: (authority, order) =>
       credentialKinds.ssh.issue(authority, {
         publicKey: order.publicKey,
@@ -317,11 +336,7 @@ async function assemble(
     },
     failed('writing down what expired'),
   );
-  const orphans = startLoop(
-    ORPHANS_MS,
-    async () => place.eachDead(await gatewaysWithOpenSessions(database), closeDead),
-    failed('closing what a dead gateway left'),
-  );
+  const orphans = startLoop(ORPHANS_MS, closeOrphans, failed('closing what a dead gateway left'));
   const newcomers = startLoop(
     POLICIES_MS,
     () => policies.lookForNew(),
@@ -375,15 +390,3 @@ async function assemble(
     stop,
   };
 }
-
-/** Says which setting is at fault when somebody else listens there already. */
-function placeTaken(error: Error, name: string, { host, port }: { host: string; port: number }): Error {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL'
-    ? new ConfigurationError(`${name}: cannot listen on ${host}:${port}: ${code}; set it to another`)
-    : error;
-}
-
-/** What people type after the last `@`: the public host, unless the gateway listens elsewhere on purpose. */
-const gatewayHost = ({ url, ssh }: Configuration): string =>
-  ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(ssh.host) ? url.hostname : ssh.host;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { copyFile, type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import { type CastHeader, eventLine, headerLine } from './asciicast.ts';
 import type { ClosedSegment, WholeFile } from './segments.ts';
 
@@ -63,6 +63,27 @@ export async function closeBroken(
   } finally {
     await file.close();
   }
+}
+
+/**
+ * The same where the gateway may be cut off rather than dead, and have the file open still: a copy is closed and takes
+ * the name, so that whatever that gateway writes lands in a file that nobody reads.
+ */
+export async function closeBrokenAnew(...[path, known, session]: Parameters<typeof closeBroken>) {
+  const copy = `${path}.closing`;
+  const { isFile } = await lstat(path).then(
+    found => ({ isFile: found.isFile() }),
+    error => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { isFile: null };
+      throw error;
+    },
+  );
+  if (isFile === null) return null;
+  if (!isFile) throw new Error('the recording is no file');
+  await copyFile(path, copy);
+  const closed = await closeBroken(copy, known, session);
+  await rename(copy, path);
+  return closed;
 }
 
 /** Writes the closing marker behind the last whole line, over what was torn. */

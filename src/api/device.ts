@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { PARTIES } from '../domain/party.ts';
 import type { Application, Env } from './application.ts';
 import { callerOf, networkOf } from './client-address.ts';
+import { openPace } from './pace.ts';
 import type { Api } from './server.ts';
 import { line } from './shapes.ts';
 
@@ -19,6 +20,8 @@ const PATHS = {
   page: '/device',
 } as const;
 const MOST_BYTES = 8192;
+/** From one network: as many terminals as may wait there, polling twice as fast as they are told. */
+const CALLS_PER_MINUTE = 600;
 
 /** An answer as RFC 6749, section 5.2 writes it. The description is for developers and repeats nothing sent. */
 class OAuthError extends Error {
@@ -81,6 +84,8 @@ export function deviceRoutes(server: Api, app: Application): void {
     }),
   );
 
+  const pace = openPace(CALLS_PER_MINUTE);
+
   const post = <T extends ClientForm>(
     path: string,
     shape: T,
@@ -89,6 +94,9 @@ export function deviceRoutes(server: Api, app: Application): void {
     server.post(path, async c => {
       const headers = { 'cache-control': 'no-store', pragma: 'no-cache' };
       try {
+        // Before anything is asked of the database: whoever floods waits for themselves alone.
+        const wait = pace.take(networkOf(callerOf(c, app.proxies)));
+        if (wait > 0) throw new OAuthError('slow_down', `Too many calls from your address: ${wait} s.`, 429);
         return c.json(await handle(c, await read(c, shape)), 200, headers);
       } catch (error) {
         if (!(error instanceof OAuthError)) throw error;

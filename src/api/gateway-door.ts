@@ -192,8 +192,15 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
     async recordSegment({ session, index, offset, length, sha256 }) {
       const tenant = await tenantOf(session);
       if (!tenant) return;
-      await database.within([tenant], tx =>
-        appendEvents(tx, [
+      await database.within([tenant], async tx => {
+        const [row] = await tx
+          .select({ endedAt: sessions.endedAt })
+          .from(sessions)
+          .where(eq(sessions.id, session))
+          .for('share');
+        // Whoever was written down as dead adds nothing to what was closed for them.
+        if (!row || row.endedAt !== null) return;
+        await appendEvents(tx, [
           {
             entry: entryId('recording.segment', session, index),
             tenant,
@@ -202,8 +209,8 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
             subject: session,
             data: { index, offset, length, sha256 },
           },
-        ]),
-      );
+        ]);
+      });
     },
 
     async reportIncident({ session, kind, detail }: Incident) {

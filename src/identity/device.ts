@@ -100,6 +100,16 @@ const plainCode = (typed: string): string => typed.toUpperCase().replace(/[\s\p{
  */
 const userCodeHash = (code: string): string => hashOf(`device ${plainCode(code)}`);
 
+/** Takes turns within this process before a connection is taken: a queue at the lock below would hold all of them. */
+function inTurn() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
 const oneAtATime = (tx: Transaction, what: string) =>
   tx.execute(sql`select pg_advisory_xact_lock(hashtext(${what}))`);
 
@@ -114,6 +124,9 @@ export function openDeviceSignIns(parts: {
   const waitingNow = () => and(eq(deviceSignIns.state, 'waiting'), gt(deviceSignIns.expiresAt, clock.now()));
   const tokenUntil = ({ expiresAt }: Credentials) =>
     new Date(Math.min(shifted(TOKEN_SECONDS).getTime(), expiresAt.getTime()));
+
+  const startsInTurn = inTurn();
+  const codesInTurn = inTurn();
 
   /** The row under a code, held; codes are tried one after another, so that guesses at once all count. */
   const typed = async (tx: Transaction, person: Person, code: string) => {
@@ -141,35 +154,37 @@ export function openDeviceSignIns(parts: {
     tokenUntil,
 
     start: request =>
-      db.transaction(async tx => {
-        // Counting and adding, one at a time.
-        await oneAtATime(tx, 'device-sign-ins');
-        const [all] = await tx.select({ n: count() }).from(deviceSignIns).where(waitingNow());
-        const [near] = await tx
-          .select({ n: count() })
-          .from(deviceSignIns)
-          .where(and(waitingNow(), eq(deviceSignIns.network, request.network)));
-        if (near!.n >= MOST_WAITING.network || all!.n >= MOST_WAITING.total) return null;
-        const deviceCode = secretText();
-        const base = {
-          ...request,
-          device: hashOf(deviceCode),
-          interval: POLL_SECONDS,
-          createdAt: clock.now(),
-          expiresAt: shifted(DEVICE_SECONDS),
-          state: 'waiting' as const,
-        };
-        for (;;) {
-          const letters = Array.from({ length: 8 }, () => LETTERS[randomInt(LETTERS.length)]).join('');
-          const [added] = await tx
-            .insert(deviceSignIns)
-            .values({ ...base, userCode: userCodeHash(letters) })
-            .onConflictDoNothing({ target: deviceSignIns.userCode })
-            .returning({ device: deviceSignIns.device });
-          const userCode = `${letters.slice(0, 4)}-${letters.slice(4)}`;
-          if (added) return { deviceCode, userCode, expiresIn: DEVICE_SECONDS, interval: POLL_SECONDS };
-        }
-      }),
+      startsInTurn(() =>
+        db.transaction(async tx => {
+          // Counting and adding, one at a time.
+          await oneAtATime(tx, 'device-sign-ins');
+          const [all] = await tx.select({ n: count() }).from(deviceSignIns).where(waitingNow());
+          const [near] = await tx
+            .select({ n: count() })
+            .from(deviceSignIns)
+            .where(and(waitingNow(), eq(deviceSignIns.network, request.network)));
+          if (near!.n >= MOST_WAITING.network || all!.n >= MOST_WAITING.total) return null;
+          const deviceCode = secretText();
+          const base = {
+            ...request,
+            device: hashOf(deviceCode),
+            interval: POLL_SECONDS,
+            createdAt: clock.now(),
+            expiresAt: shifted(DEVICE_SECONDS),
+            state: 'waiting' as const,
+          };
+          for (;;) {
+            const letters = Array.from({ length: 8 }, () => LETTERS[randomInt(LETTERS.length)]).join('');
+            const [added] = await tx
+              .insert(deviceSignIns)
+              .values({ ...base, userCode: userCodeHash(letters) })
+              .onConflictDoNothing({ target: deviceSignIns.userCode })
+              .returning({ device: deviceSignIns.device });
+            const userCode = `${letters.slice(0, 4)}-${letters.slice(4)}`;
+            if (added) return { deviceCode, userCode, expiresIn: DEVICE_SECONDS, interval: POLL_SECONDS };
+          }
+        }),
+      ),
 
     async poll(client, deviceCode) {
       const at = eq(deviceSignIns.device, hashOf(deviceCode));
@@ -209,7 +224,7 @@ export function openDeviceSignIns(parts: {
       });
     },
 
-    find: (person, userCode) => db.transaction(tx => typed(tx, person, userCode)),
+    find: (person, userCode) => codesInTurn(() => db.transaction(tx => typed(tx, person, userCode))),
 
     async answer(credentials, userCode, answer) {
       const { person, authenticatedAt } = credentials;

@@ -34,6 +34,11 @@ export interface Database {
   close(): Promise<void>;
 }
 
+export interface OpenDatabase extends Database {
+  /** The same by connections that nobody else waits for: for the gateway's door. */
+  readonly reserved: Database;
+}
+
 interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -84,7 +89,7 @@ export async function openDatabase(
     sealing?: string;
   },
   logger: Logger,
-): Promise<Database> {
+): Promise<OpenDatabase> {
   const name = `sallyport ${where.sealing ?? ''}`.trim();
   if (where.database) {
     const { url, migrationUrl } = where.database;
@@ -131,6 +136,8 @@ export const quiet = (name: string) => ({
 });
 /** As many statements and transactions at once. */
 const CONNECTIONS = 10;
+/** For what runs already: however many ask, sessions are renewed, admitted, recorded and ended. */
+const RESERVED = 5;
 
 /** As libpq reads it, `?host=/run/postgresql` names the folder of a Unix socket. */
 export function at(url: string, options: object): postgres.Sql {
@@ -147,9 +154,23 @@ export function at(url: string, options: object): postgres.Sql {
 
 export const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
-async function connect(open: OpenConnection, end: () => Promise<void>): Promise<Database> {
-  const pool = new Pool(open, CONNECTIONS);
+async function connect(open: OpenConnection, end: () => Promise<void>): Promise<OpenDatabase> {
+  const pools = [new Pool(open, CONNECTIONS), new Pool(open, RESERVED)] as const;
   const listener = new Listener(open);
+  const shared = {
+    listener,
+    connection: (onClose: () => void) => open({ ...SINGLE, onclose: onClose }),
+    close: async () => {
+      await Promise.all([...pools.map(pool => pool.end()), listener.end()]);
+      await end();
+    },
+  };
+  const [everybody, gateway] = pools;
+  return { ...shared, ...over(everybody), reserved: { ...shared, ...over(gateway) } };
+}
+
+/** The database by way of one pool. */
+function over(pool: Pool): Pick<Database, 'installation' | 'within' | 'everywhere' | 'ping'> {
   const installation = drizzle(pool as unknown as postgres.Sql, { schema: tables });
   const scoped = <T>(tenants: SQL, work: (tx: Transaction) => Promise<T>) =>
     installation.transaction(async tx => {
@@ -160,14 +181,8 @@ async function connect(open: OpenConnection, end: () => Promise<void>): Promise<
     installation,
     within: (tenants, work) => scoped(sql`${scopeOf(tenants)}`, work),
     everywhere: work => scoped(sql`(select coalesce(string_agg(id, ','), '') from served_tenant)`, work),
-    listener,
-    connection: onClose => open({ ...SINGLE, onclose: onClose }),
     ping: async () => {
       await installation.execute(sql`select 1`);
-    },
-    close: async () => {
-      await Promise.all([pool.end(), listener.end()]);
-      await end();
     },
   };
 }

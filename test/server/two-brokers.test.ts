@@ -192,6 +192,33 @@ describe('two brokers on one database', () => {
     expect(shell.screen()).toContain('was revoked');
   });
 
+  it('one that starts takes nothing from one that lost its hold for a moment', async () => {
+    const grant = await granted(stage);
+    const shell = await openShell(stage, 'maya');
+    shell.type('echo held-$((1 + 1))\n');
+    await shell.sees(/held-2/);
+    const admin = postgres(inject('server').admin, { max: 1 });
+    const database = new URL(configuration.database!.url).pathname.slice(1);
+    const cut = await admin`
+      select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+      where l.locktype = 'advisory' and l.classid = 7205518 and d.datname = ${database}`;
+    await admin.end();
+    expect(cut.length).toBeGreaterThan(0);
+    const third = await startBroker(beside(configuration));
+    try {
+      shell.type('echo still-$((1 + 1))\n');
+      await shell.sees(/still-2/);
+      const { json } = await stage.api('dana', 'GET', '/sessions?live=true');
+      const mine = json.sessions.find((one: { grant: string }) => one.grant === grant.id);
+      expect(await entries('session.ended', mine.id)).toHaveLength(0);
+    } finally {
+      await third.stop();
+    }
+    shell.type('exit\n');
+    await shell.ended;
+    await stage.api('maya', 'POST', `/grants/${grant.id}/handback`);
+  });
+
   it('checkpoints of both are one history', async () => {
     const { application: mine } = stage.broker;
     const notes = await Promise.all([mine.checkpoint('acme'), other.application.checkpoint('acme')]);
@@ -229,7 +256,7 @@ describe('two brokers on one database', () => {
       const [{ subject, actor }] = (await ended()) as [{ subject: string; actor: string }];
       const { text } = await stage.api('audrey', 'GET', `/sessions/${subject}/recording`);
       expect(text).toContain('there-2');
-      expect(actor).toMatch(/^gateway:local-\d$/);
+      expect(actor).toMatch(/^gateway:local-[0-9a-f]{10}$/);
     },
   );
 });

@@ -256,12 +256,15 @@ function databaseOf(environment: Environment): Configuration['database'] {
       throw new ConfigurationError(`${name} is not a postgres:// address`);
     }
   }
-  if (migrationUrl !== null && databaseUrl === null) {
-    throw new ConfigurationError(
-      'DATABASE_MIGRATION_URL is set and DATABASE_URL is not: set both, or neither',
-    );
+  if (databaseUrl === null && migrationUrl === null) return null;
+  if (databaseUrl === null || migrationUrl === null) {
+    const [set, missing] =
+      databaseUrl === null
+        ? ['DATABASE_MIGRATION_URL', 'DATABASE_URL']
+        : ['DATABASE_URL', 'DATABASE_MIGRATION_URL'];
+    throw new ConfigurationError(`${set} is set and ${missing} is not: set both, of two roles, or neither`);
   }
-  return databaseUrl === null ? null : { url: databaseUrl, migrationUrl: migrationUrl ?? databaseUrl };
+  return { url: databaseUrl, migrationUrl };
 }
 
 const text = (environment: Environment, name: string): string | null => environment[name]?.trim() || null;

@@ -115,7 +115,7 @@ async function mayForget(
   terminal.output.write(
     keyring.file === null
       ? `Nothing needs the retired key ${retired} any more: SALLYPORT_KEY_RETIRED may go. Backups made before need it.\n`
-      : `Nothing needs the retired key ${retired} any more: sallyport seal --forget-retired removes it. Backups made before need it.\n`,
+      : `Nothing needs the retired key ${retired} any more: take it away with sallyport seal --forget-retired. Backups made before need it.\n`,
   );
   return true;
 }

@@ -1,6 +1,8 @@
+import type { Application } from '../api/application.ts';
 import { readConfiguration, readSealing } from '../configuration.ts';
 import { contextOf } from '../credentials/contexts.ts';
 import { openKeyring } from '../credentials/seal.ts';
+import { PARTIES } from '../domain/party.ts';
 import { startBroker } from '../main.ts';
 
 /**
@@ -23,6 +25,7 @@ export async function serve(): Promise<void> {
       ...(application.signIns.providers.size === 0
         ? ['Nobody can sign in: sallyport.yaml names no OIDC client (see the README).']
         : []),
+      ...(await inForce(application)),
       ...broker.problems.map(problem => `Not in force: ${problem}`),
       '',
     ].join('\n'),
@@ -34,6 +37,19 @@ export async function serve(): Promise<void> {
   const signal = await stopSignal();
   application.logger.info({ signal }, 'stopping: the same signal again ends it at once');
   await broker.stop();
+}
+
+/** The engagements, and whose people cannot sign in for want of a client. */
+async function inForce({ engagements, signIns }: Application): Promise<string[]> {
+  const all = await engagements.all();
+  if (all.length === 0) return ['No engagement is in force: the folder of the policies holds none.'];
+  const issuers = new Set([...signIns.providers.values()].map(({ issuer }) => issuer));
+  return all.flatMap(({ tenant, engagement: { digest, matrix } }) => [
+    `In force: ${tenant}, version ${matrix.version} (${digest.slice(0, 12)}).`,
+    ...PARTIES.map(party => matrix.parties[party])
+      .filter(({ issuer }) => !issuers.has(issuer))
+      .map(({ name, issuer }) => `  ${name} cannot sign in: sallyport.yaml has no client for ${issuer}.`),
+  ]);
 }
 
 /** Ctrl-C under npm arrives twice: from the terminal, and passed on by npm. */

@@ -93,11 +93,22 @@ export async function openDatabase(
   const name = `sallyport ${where.sealing ?? ''}`.trim();
   if (where.database) {
     const { url, migrationUrl } = where.database;
-    await bringUpToDate(() => at(migrationUrl, { max: 1 }), roleOf(url), false);
-    return connect(
+    await settingNamed('DATABASE_MIGRATION_URL', () =>
+      bringUpToDate(() => at(migrationUrl, { max: 1 }), roleOf(url), false),
+    );
+    const opened = await connect(
       options => at(url, { ...quiet(name), ...options }),
       async () => {},
     );
+    try {
+      // Not by the pool, whose connections end without saying why.
+      const first = at(url, { max: 1 });
+      await settingNamed('DATABASE_URL', () => first`select 1`).finally(() => first.end({ timeout: 1 }));
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
   const embedded = await startEmbeddedPostgres({ dataFolder: where.data, logger });
   try {
@@ -118,6 +129,18 @@ export async function openDatabase(
   } catch (error) {
     await embedded.stop();
     throw error;
+  }
+}
+
+/** Says which setting is at fault when a database cannot be reached or used; addresses hold passwords and are not told. */
+async function settingNamed<T>(name: string, work: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message, code, cause } = error as Error & { code?: string };
+    if (message.startsWith('DATABASE_')) throw error;
+    const why = cause instanceof Error ? cause.message : message || code;
+    throw new Error(`${name}: ${why}`, { cause: error });
   }
 }
 

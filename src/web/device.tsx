@@ -226,8 +226,9 @@ function ConfirmPage({
           <As of={reader} />
           <input type="hidden" name="code" value={code} />
           <p class="muted">
-            It may then do at <code>{app.url.host}</code> what you may, except what needs a fresh sign-in or a
-            browser. Refuse if you did not just run <code>sallyport login</code> yourself.
+            It may then do at <code>{app.url.host}</code> what you may, except what needs a browser; for ten
+            minutes that holds for adding an SSH key, too. Refuse if you did not just run{' '}
+            <code>sallyport login</code> yourself.
           </p>
           <p class="buttons">
             <button type="submit" name="answer" value="yes">

@@ -11,8 +11,15 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(randomInt(1_000_000)) },
     faults: { type: 'string', default: '' },
     report: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(
+    'npm run soak -- [--part machines-die] [--rounds 100] [--seed N] [--faults broker,postgres] [--report]',
+  );
+  process.exit(0);
+}
 const rounds = Number(values.rounds);
 const seed = Number(values.seed);
 const part = PARTS[values.part];

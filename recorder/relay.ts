@@ -8,6 +8,9 @@ const STATUS_WAIT_MS = 100;
 /** Signals that wait for the end of a pause; what comes beyond is dropped. */
 const MOST_SIGNALS = 16;
 
+/** In this time a signal of one name is marked once. There are few names, so the record grows by no more than that. */
+const SIGNAL_MARK_MS = 1000;
+
 /** What makes one direction wait. It flows again when the last of them is gone. */
 class Valve {
   readonly #reasons = new Set<string>();
@@ -57,6 +60,8 @@ export class Relay {
   /** What came when nothing may pass, in order. */
   #later: (() => void)[] = [];
   #signals = 0;
+  /** When each name was last marked, on the clock that does not jump. */
+  readonly #marked = new Map<string, number>();
 
   readonly #fromTarget = new Valve(
     () => this.#target?.pause(),
@@ -94,7 +99,11 @@ export class Relay {
     },
     signalled: name => {
       if (this.#paused && this.#signals++ >= MOST_SIGNALS) return;
-      this.afterPause(() => this.#target?.signal(name));
+      this.afterPause(() => {
+        if (this.#target === null) return;
+        this.#markSignal(name);
+        this.#target.signal(name);
+      });
     },
     drained: () => this.#fromTarget.free('person'),
   };
@@ -179,6 +188,15 @@ export class Relay {
     this.bytesOut += bytes.length;
     this.lastShownAt = this.#clock.now();
     if (!this.#person.send(stream, bytes)) this.#fromTarget.hold('person');
+  }
+
+  /** It acts on the target without a byte of input, so the record says that it was sent. */
+  #markSignal(name: string): void {
+    const now = this.#clock.monotonic();
+    const last = this.#marked.get(name);
+    if (last !== undefined && now - last < SIGNAL_MARK_MS) return;
+    this.#marked.set(name, now);
+    this.#recording.marker(`signal: ${name}`);
   }
 
   #waitForDisk(valve: Valve): void {

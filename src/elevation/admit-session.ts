@@ -26,6 +26,9 @@ export interface Knock {
   readonly signInWithin: number;
 }
 
+/** So many refusals of one person stand in a tenant's log in a minute; whoever holds a key could knock without end. */
+const MOST_REFUSALS = 20;
+
 export type Admitted =
   | {
       readonly admitted: true;
@@ -39,7 +42,8 @@ export type Admitted =
   | { readonly admitted: false; readonly code: string; readonly lines: readonly string[] };
 
 /**
- * Asks the grant, against the clock, for one session. Admission and refusal both stand in the log. Where several
+ * Asks the grant, against the clock, for one session. Admission and refusal both stand in the log, a refusal that is
+ * repeated within a minute once. Where several
  * live grants fit, the one that lasts longest is used, so that overlapping grants do not cut each other.
  */
 export async function admitSession(
@@ -57,6 +61,11 @@ export async function admitSession(
         actor: `person:${person.id}`,
         subject: `target:${knock.target}`,
         data: { code, protocol: knock.protocol, address: knock.address },
+        pace: {
+          group: `session.refused ${person.id} ${Math.floor(outside.now.getTime() / 60_000)}`,
+          repeat: JSON.stringify([code, knock.target, knock.role, knock.protocol, knock.address]),
+          most: MOST_REFUSALS,
+        },
       },
     ],
   });

@@ -92,10 +92,20 @@ export interface Letter {
 export interface Step<T> {
   readonly result: T;
   readonly changes?: readonly Change[];
-  readonly events?: readonly AuditEvent[];
+  readonly events?: readonly (AuditEvent & { readonly pace?: Pace })[];
   readonly letters?: readonly Letter[];
   /** Sessions that gateways must end before their deadline; told when, and only if, this is committed. */
   readonly cuts?: Cut | undefined;
+}
+
+/** Bounds events that one person could cause without end: the log keeps them for good. */
+export interface Pace {
+  /** What they are counted together by, in one tenant; it names the span of time too. */
+  readonly group: string;
+  /** Of two in a group for which this is the same, the second is not written. */
+  readonly repeat: string;
+  /** So many of a group are written, and no more. */
+  readonly most: number;
 }
 
 export interface Cut {

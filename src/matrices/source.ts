@@ -111,6 +111,17 @@ export function parseSource(file: string, text: string): { source: Source | null
         });
       }
     },
+    Scalar(_, { value, range }) {
+      // PostgreSQL stores no text that holds it. A key's name is a scalar too.
+      if (typeof value === 'string' && value.includes('\0')) {
+        problems.push({
+          ...at(range?.[0] ?? 0),
+          message: 'the text holds the character U+0000',
+          expected: 'text without it',
+          nearest: null,
+        });
+      }
+    },
   });
   // After an error of syntax the rest of the text may mean anything; a key that comes twice confuses nothing else.
   const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY');

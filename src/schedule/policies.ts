@@ -8,7 +8,10 @@ import type { Engagements } from '../store/engagements.ts';
 
 /** The folder that users write: one folder a tenant. */
 export interface Policies {
-  /** Reads all of it; what is wrong leaves the version in force untouched, and is told as `file:line:column …`. */
+  /**
+   * Reads all of it; what is wrong leaves the version in force untouched, and is told as `file:line:column …`. One
+   * tenant's folder keeps no other from being served, not even one that fails as no folder should.
+   */
   reload(): Promise<readonly string[]>;
   /**
    * One round of looking for tenants that are not served yet. A folder counts once two rounds found it the same, so
@@ -29,6 +32,8 @@ export function openPolicies(parts: {
   const { folder, engagements, welcome, clock, logger } = parts;
   /** How each unserved folder looked in the last round, and whether it was read as it looked then. */
   const seen = new Map<string, { look: string; read: boolean }>();
+  /** Why a tenant could not be taken in when that was last tried. */
+  const failed = new Map<string, string>();
 
   const take = async (name: string): Promise<string[]> => {
     const read = readEngagement(join(folder, name));
@@ -44,24 +49,55 @@ export function openPolicies(parts: {
     return [];
   };
 
+  /**
+   * Does one tenant's part. That it failed is that tenant's problem alone: told once for each reason, by a plain word
+   * and nothing of what the folder holds.
+   */
+  const alone = async (tenant: string, work: () => Promise<string[]>): Promise<string[]> => {
+    try {
+      const problems = await work();
+      failed.delete(tenant);
+      return problems;
+    } catch (error) {
+      const why = plainWord(error);
+      if (failed.get(tenant) !== why) logger.error({ tenant, why }, 'a tenant could not be taken in');
+      failed.set(tenant, why);
+      return [`${join(folder, tenant)} could not be taken in (${why})`];
+    }
+  };
+  const welcomed = async (tenant: string): Promise<string[]> => {
+    await welcome(tenant);
+    return [];
+  };
+
   return {
     async reload() {
       const problems: string[] = [];
-      for (const name of await foldersIn(folder)) problems.push(...(await take(name)));
+      for (const name of await foldersIn(folder)) problems.push(...(await alone(name, () => take(name))));
       // A tenant whose folder is bad or gone is served by the version in force.
-      for (const { tenant } of await engagements.all()) await welcome(tenant);
-      return problems;
+      for (const { tenant } of await engagements.all()) {
+        problems.push(...(await alone(tenant, () => welcomed(tenant))));
+      }
+      return [...new Set(problems)];
     },
     async lookForNew() {
       const served = new Set((await engagements.all()).map(({ tenant }) => tenant));
       const unserved = (await foldersIn(folder)).filter(name => !served.has(name));
       for (const name of seen.keys()) if (!unserved.includes(name)) seen.delete(name);
+      for (const name of failed.keys()) {
+        // In force already, and not prepared yet: what was in the way may be gone.
+        if (served.has(name)) await alone(name, () => welcomed(name));
+        else if (!unserved.includes(name)) failed.delete(name);
+      }
       for (const name of unserved) {
-        const look = await lookOf(join(folder, name));
-        const before = seen.get(name);
-        const settled = before?.look === look;
-        if (settled && !before.read) await take(name);
-        seen.set(name, { look, read: settled });
+        await alone(name, async () => {
+          const look = await lookOf(join(folder, name));
+          const before = seen.get(name);
+          const settled = before?.look === look;
+          const problems = settled && !before.read ? await take(name) : [];
+          seen.set(name, { look, read: settled });
+          return problems;
+        });
       }
     },
   };
@@ -70,6 +106,15 @@ export function openPolicies(parts: {
 async function foldersIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+}
+
+/** A code such as `EACCES` or `22021`, or else the error's class: its message may repeat what stood in the file. */
+function plainWord(error: unknown): string {
+  for (let one: unknown = error; one instanceof Error; one = one.cause) {
+    const { code } = one as { code?: unknown };
+    if (typeof code === 'string' && /^\w{1,40}$/.test(code)) return code;
+  }
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 /** Names, sizes and times of what lies in it. */

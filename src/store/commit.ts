@@ -5,6 +5,7 @@ import type { Message } from '../notifiers/contract.ts';
 import type { Database, Transaction } from './database.ts';
 import { appendEvents } from './log.ts';
 import { type EngagementCache, lookIn } from './look.ts';
+import { withinPace } from './paced-events.ts';
 import { type DatabaseTime, skewBetween } from './skew.ts';
 import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
 
@@ -53,7 +54,7 @@ export function committer(
       await post(tx, letters ?? [], surroundings, outside.now);
       if (cuts) await announceCuts(tx, cuts);
       // Last, since it holds the chain's head until the commit.
-      await appendEvents(tx, events ?? []);
+      await appendEvents(tx, await withinPace(tx, events ?? []));
       return result;
     });
 }

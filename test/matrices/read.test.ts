@@ -217,6 +217,24 @@ describe('broken files, each class once', () => {
     ],
     ['more than a mebibyte', T, () => `# ${'x'.repeat(1_048_576)}\n`, 'expected at most 1048576'],
     [
+      'a character that no database keeps, escaped',
+      M,
+      swap(/^version:.*$/m, 'version: "1\\0"'),
+      'matrix.yaml:5:10 the text holds the character U+0000 — expected text without it',
+    ],
+    [
+      'the same in a key',
+      T,
+      swap('db01:', '"db\\u000001":'),
+      'targets.yaml:3:3 the text holds the character U+0000 — expected text without it',
+    ],
+    [
+      'the same as it is',
+      T,
+      swap('label: Patient', 'label: Pat\0ient'),
+      'targets.yaml:4:12 the text holds the character U+0000',
+    ],
+    [
       'nesting without an end',
       T,
       () => '['.repeat(200_000),

@@ -258,7 +258,7 @@ test('a client that grants a huge window and reads nothing does not fill the mem
   checkedCast(house, ending);
 });
 
-test('signals reach the target', async () => {
+test('signals reach the target, and the record says so', async () => {
   // OpenSSH passes no signals to a session of root, so the target is a server that says what it got.
   const hostKey = createHostKey();
   const target = new ssh2.Server({ hostKeys: [hostKey] }, connection => {
@@ -270,6 +270,7 @@ test('signals reach the target', async () => {
         const channel = acceptExec();
         channel.write('ready');
         session.on('signal', (_accept, _reject, info) => {
+          if (!info.name.endsWith('TERM')) return;
           channel.exit(info.name, false, '');
           channel.end();
         });
@@ -287,13 +288,20 @@ test('signals reach the target', async () => {
   const signal = await new Promise(resolve => {
     client.exec('wait', (error, channel) => {
       if (error) throw error;
-      channel.on('data', () => channel.signal('TERM'));
+      channel.on('data', () => {
+        // One name many times is one mark.
+        for (let times = 0; times < 50; times++) channel.signal('USR1');
+        channel.signal('TERM');
+      });
       channel.on('exit', (_code: number | null, name?: string) => resolve(name));
     });
   });
   expect(signal).toBe('SIGTERM');
   client.end();
-  expect(await house.controlPlane.ended()).toMatchObject({ reason: 'closed', exitStatus: null });
+  const ending = await house.controlPlane.ended();
+  expect(ending).toMatchObject({ reason: 'closed', exitStatus: null });
+  const { markers } = checkedCast(house, ending);
+  expect(markers).toEqual(['exec: wait', 'signal: USR1', 'signal: TERM', 'ended: signal TERM']);
   target.close();
 });
 

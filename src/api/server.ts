@@ -55,6 +55,7 @@ export function buildServer(app: Application, pages: Pages): Api {
   // Before the two that follow: no browser's page calls these, and no cookie or token of anybody is looked at.
   deviceRoutes(server, app);
   server.use(sameOrigin(app.url));
+  server.use(wholeBody);
   server.use(authenticate(app));
 
   const api = newApi();
@@ -185,6 +186,15 @@ function sameOrigin(url: URL): MiddlewareHandler<Env> {
     await next();
   };
 }
+
+/**
+ * Waits for the last byte of what is sent. Who calls is looked up after that: headers that were sent while a sign-in
+ * was good, and a body that is held back until it has ended, must not act by it. Hono keeps what was read.
+ */
+const wholeBody: MiddlewareHandler<Env> = async (c, next) => {
+  if (!SAFE.has(c.req.method)) await c.req.arrayBuffer();
+  await next();
+};
 
 function authenticate(app: Application): MiddlewareHandler<Env> {
   return async (c, next) => {

@@ -4,6 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 export interface Pace {
   /** Takes one; the seconds to wait where none is left, else 0. */
   take(who: string): number;
+  /** The same without taking it. */
+  look(who: string): number;
 }
 
 const SLOTS = 65_536;
@@ -18,14 +20,13 @@ export function openPace(perMinute: number, now: () => number = () => performanc
   const left = new Float64Array(SLOTS).fill(perMinute);
   const seen = new Float64Array(SLOTS).fill(now());
   const rate = perMinute / 60_000;
-  return {
-    take(who) {
-      const slot = createHash('sha256').update(key).update(who).digest().readUInt16BE(0);
-      const at = now();
-      const tokens = Math.min(perMinute, left[slot]! + (at - seen[slot]!) * rate);
-      seen[slot] = at;
-      left[slot] = tokens >= 1 ? tokens - 1 : tokens;
-      return tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / rate / 1000));
-    },
+  const turn = (who: string, price: 0 | 1): number => {
+    const slot = createHash('sha256').update(key).update(who).digest().readUInt16BE(0);
+    const at = now();
+    const tokens = Math.min(perMinute, left[slot]! + (at - seen[slot]!) * rate);
+    seen[slot] = at;
+    left[slot] = tokens >= 1 ? tokens - price : tokens;
+    return tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / rate / 1000));
   };
+  return { take: who => turn(who, 1), look: who => turn(who, 0) };
 }

@@ -5,7 +5,7 @@ import { matchedRoutes } from 'hono/route';
 import { Refused } from '../elevation/contract.ts';
 import type { Application, Env } from './application.ts';
 import { auditRoutes } from './audit.ts';
-import { incomingOf } from './client-address.ts';
+import { callerOf, incomingOf, networkOf } from './client-address.ts';
 import { sessionTokens } from './cookies.ts';
 import { decisionRoutes } from './decisions.ts';
 import { deviceRoutes } from './device.ts';
@@ -13,6 +13,7 @@ import { grantRoutes } from './grants.ts';
 import { healthRoutes } from './health.ts';
 import { lockoutRoutes } from './lockout.ts';
 import { metricsRoutes } from './metrics.ts';
+import { openPace } from './pace.ts';
 import { peopleRoutes } from './people.ts';
 import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
 import { demand, proofOf } from './proof.ts';
@@ -171,6 +172,8 @@ function securityHeaders(url: URL): MiddlewareHandler<Env> {
   };
 }
 
+/** Tokens that may be refused to one network. */
+const FAILED_PER_MINUTE = 240;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -197,12 +200,23 @@ const wholeBody: MiddlewareHandler<Env> = async (c, next) => {
 };
 
 function authenticate(app: Application): MiddlewareHandler<Env> {
+  const failures = openPace(FAILED_PER_MINUTE);
   return async (c, next) => {
     const authorization = c.req.header('authorization');
     if (authorization !== undefined) {
+      const network = networkOf(callerOf(c, app.proxies));
+      // Whoever tries tokens is told from memory: what each try costs the database would be paid by all.
+      const wait = failures.look(network);
+      if (wait > 0) {
+        const message = `Too many tokens from your address were refused; try again in ${wait} s.`;
+        throw new Refused('too-many-requests', message, 429, { retry_after: wait });
+      }
       const token = /^Bearer ([\w-]{20,100})$/i.exec(authorization)?.[1];
       const credentials = token === undefined ? null : await app.signIns.bearer(token);
-      if (!credentials) throw new Refused('token-refused', 'This token is not, or no longer, valid.', 401);
+      if (!credentials) {
+        failures.take(network);
+        throw new Refused('token-refused', 'This token is not, or no longer, valid.', 401);
+      }
       c.set('credentials', credentials);
     } else {
       const [active] = sessionTokens(c, app.url);

@@ -230,3 +230,33 @@ describe('beginning sign-ins', () => {
     expect(flood.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(25);
   });
 });
+
+describe('what needs no sign-in', () => {
+  const flood = (count: number, call: () => Promise<Response>) =>
+    Promise.all(Array.from({ length: count }, async () => (await call()).status));
+
+  it('tokens that are none come to an end for their address, and no other notices', async () => {
+    const guess = (from: string) =>
+      fetch(new URL('/api/v1/whoami', stage().url), {
+        headers: { authorization: `Bearer sp_${'x'.repeat(40)}`, 'x-forwarded-for': from },
+      });
+    expect(await flood(300, () => guess('203.0.113.20'))).toContain(429);
+    expect((await guess('203.0.113.21')).status).toBe(401);
+    expect((await stage().api('maya', 'GET', '/whoami')).status).toBe(200);
+  });
+
+  it('terminals that begin to sign in wait at no lock with a connection of everybody’s', async () => {
+    const start = (from: string) =>
+      fetch(new URL('/oauth/device_authorization', stage().url), {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': from },
+        body: 'client_id=sallyport-cli',
+      });
+    const answers = await flood(700, () => start('203.0.113.30'));
+    // Twenty may wait from there; past its pace a network is told so without a look at the database.
+    expect(answers.filter(status => status === 200)).toHaveLength(20);
+    expect(new Set(answers)).toEqual(new Set([200, 429]));
+    expect((await start('203.0.113.31')).status).toBe(200);
+    expect((await fetch(new URL('/readyz', stage().url))).status).toBe(200);
+  });
+});

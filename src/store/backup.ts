@@ -17,8 +17,8 @@ import {
 import { syncFolder } from './replace-file.ts';
 
 /**
- * Sign-ins, begun and complete, are left out: what was revoked or ended after a backup must not come back to life
- * with it. Everybody signs in again after a restore.
+ * Sign-ins, begun and complete, and registered keys are left out: what was revoked, ended or removed after a backup
+ * must not come back to life with it. Everybody signs in again after a restore, and registers their key.
  */
 export const NOT_KEPT: readonly string[] = [
   'sign_in_attempt',
@@ -27,6 +27,7 @@ export const NOT_KEPT: readonly string[] = [
   'ssh_sign_in',
   'device_sign_in',
   'wrong_device_code',
+  'ssh_key',
 ];
 
 const ROWS = 500;

@@ -30,8 +30,8 @@ export const UNFINISHED = 'restore-unfinished.txt';
 
 /**
  * Puts a backup into an empty data folder and an empty database. Everything is checked before anything is written; the
- * database is one transaction, which is committed only when each log verifies. Nobody is let in by it: sign-ins are not
- * in a backup, and grants that were live are ended, since what was revoked after it was taken is not known here.
+ * database is one transaction, which is committed only when each log verifies. Nobody is let in by it: sign-ins and keys
+ * are not in a backup, and grants that were live are ended, since what was revoked after it was taken is not known here.
  *
  * One that was broken off leaves the database empty and the folder marked, so that no broker starts on it; it can be
  * called again.
@@ -167,7 +167,8 @@ async function fill(
     const ended = await tx<{ id: string; tenant: string }[]>`
       update access_grant set ended_at = ${now.toISOString()}::timestamptz, end_reason = 'restored'
       where ended_at is null and ends_at > ${now.toISOString()}::timestamptz returning id, tenant`;
-    // A key that was removed after the backup is here again: it opens nothing before its person signs in.
+    // An older backup has keys in it, and what was removed since would be here again.
+    await tx`delete from ssh_key`;
     await tx`update person set signed_in_at = 'epoch'`;
     for (const { tenant, entries } of manifest.logs) {
       const grants = ended.filter(grant => grant.tenant === tenant);

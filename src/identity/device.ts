@@ -8,6 +8,7 @@ import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { appendEvents } from '../store/log.ts';
 import { deviceSignIns, people, tokens, wrongDeviceCodes } from '../store/tables.ts';
+import { requireTokenPace } from './pace.ts';
 import type { Credentials } from './sign-in.ts';
 import { hashOf, mintToken, revokeTokens, secretText, TOKEN_SECONDS, tenantsOf } from './tokens.ts';
 
@@ -232,6 +233,7 @@ export function openDeviceSignIns(parts: {
       return database.within(tenants, async tx => {
         const row = await typed(tx, person, userCode);
         if (typeof row === 'string') return row;
+        if (answer === 'yes') await requireTokenPace(tx, person.id, clock.now());
         const until = tokenUntil(credentials);
         const token = freshId('tok');
         const { client, address } = row;

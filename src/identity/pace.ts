@@ -3,7 +3,7 @@ import type { Person } from '../domain/person.ts';
 import { secondsUntilFree, tooOften } from '../elevation/asking-pace.ts';
 import type { Transaction } from '../store/database.ts';
 import { entriesWithin } from '../store/log.ts';
-import { people, tokens } from '../store/tables.ts';
+import { deviceSignIns, people, tokens } from '../store/tables.ts';
 
 const HOUR = 3600;
 /** A script that signs in for each call needs more, and needs a token. */
@@ -28,7 +28,8 @@ export async function requireSignInPace(
 }
 
 /**
- * Each token is an entry in the log. The person's row is held, so that two at once do not both fit.
+ * Each token is an entry in the log; one that a terminal was promised and has not fetched counts as made. The person's
+ * row is held, so that two at once do not both fit.
  *
  * @throws Refused `too-many-requests`
  */
@@ -39,6 +40,16 @@ export async function requireTokenPace(tx: Transaction, person: string, now: Dat
     .select({ times: count(), first: min(tokens.createdAt) })
     .from(tokens)
     .where(and(eq(tokens.person, person), gt(tokens.createdAt, since)));
-  if ((made?.times ?? 0) < MOST_TOKENS) return;
+  const [promised] = await tx
+    .select({ times: count() })
+    .from(deviceSignIns)
+    .where(
+      and(
+        eq(deviceSignIns.person, person),
+        eq(deviceSignIns.state, 'confirmed'),
+        gt(deviceSignIns.expiresAt, now),
+      ),
+    );
+  if ((made?.times ?? 0) + (promised?.times ?? 0) < MOST_TOKENS) return;
   throw tooOften(`make ${MOST_TOKENS} tokens in one hour`, secondsUntilFree(made?.first ?? now, HOUR, now));
 }

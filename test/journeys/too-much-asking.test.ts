@@ -7,6 +7,7 @@ import { networks } from '../../src/limits.ts';
 import { requests, signInAttempts } from '../../src/store/tables.ts';
 import { caughtCallback } from '../fixtures/caught-callback.ts';
 import { logOf, RESTORE, raised } from '../fixtures/raised.ts';
+import { waitingTerminal } from '../fixtures/terminal.ts';
 
 const MINUTE = 60_000;
 const A_MINUTE = 5;
@@ -64,6 +65,30 @@ describe('making things that stand in the log', () => {
     expect(json.code).toBe('too-many-requests');
     const other = await post('dana', '/tokens', { label: 'x' });
     expect(other.status).toBe(201);
+  });
+
+  it('tokens of terminals are in the same count, fetched or only promised', async () => {
+    const noah = await stage().as('noah');
+    // One is made here already: others of this file ask with it.
+    await stage().token('noah');
+    const answered = async () => {
+      const terminal = await waitingTerminal(stage());
+      const { status } = await noah.ask(new URL('/device/answer', stage().url), {
+        method: 'POST',
+        headers: { origin: stage().url.origin, 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ code: terminal.code, answer: 'yes' }).toString(),
+      });
+      return { status, terminal };
+    };
+    for (let i = 0; i < 19; i++) {
+      const { status, terminal } = await answered();
+      expect(status).toBe(200);
+      if (i % 2) expect((await terminal.poll()).json.access_token).toBeTruthy();
+    }
+    const { status, terminal } = await answered();
+    expect(status).toBe(429);
+    expect((await terminal.poll()).json.error).toBe('authorization_pending');
+    expect((await post('noah', '/tokens', { label: 'x' })).status).toBe(429);
   });
 
   it('keys too, also when each is removed again', async () => {

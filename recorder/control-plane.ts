@@ -9,7 +9,7 @@ export interface ControlPlane {
   /** Opens a sign-in that a person completes in a browser by typing `code` on the page at `url`. */
   openSignIn(connection: { username: string; address: string }): Promise<SignIn>;
   /** Resolves when that sign-in is completed; `null` when it expired or `signal` aborted. */
-  awaitSignIn(id: string, signal: AbortSignal): Promise<Caller | null>;
+  awaitSignIn(id: string, signal: AbortSignal): Promise<SignedIn | null>;
   /** Asks the grant, against the clock, for one channel. Each channel asks again. */
   admit(channel: RequestedChannel): Promise<Admission | Refusal>;
   /** Mints the certificate of one admitted session; the private key never leaves the gateway. */
@@ -40,6 +40,11 @@ export interface Caller {
   readonly name: string;
 }
 
+export interface SignedIn extends Caller {
+  /** When, by the control plane's clock; milliseconds since the epoch. */
+  readonly at: number;
+}
+
 export interface SignIn {
   readonly id: string;
   readonly url: string;
@@ -65,7 +70,7 @@ export interface RequestedChannel {
    */
   readonly knownBy:
     | { readonly kind: 'key'; readonly fingerprint: string }
-    /** When it was completed, milliseconds since the epoch. */
+    /** The `at` of its `SignedIn`. */
     | { readonly kind: 'sign-in'; readonly at: number };
 }
 

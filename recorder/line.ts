@@ -11,6 +11,7 @@ import type {
   RequestedChannel,
   Segment,
   SessionEnding,
+  SignedIn,
   SignIn,
   Termination,
 } from './control-plane.ts';
@@ -74,7 +75,7 @@ export class Line implements ControlPlane {
   }
 
   /** Waits for a person: its end is the sign-in's, or the signal. */
-  awaitSignIn(id: string, signal: AbortSignal): Promise<Caller | null> {
+  awaitSignIn(id: string, signal: AbortSignal): Promise<SignedIn | null> {
     return this.#to.awaitSignIn(id, signal);
   }
 

@@ -73,10 +73,11 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       return row?.tenant;
     });
 
-  /** The key is still this person's, or the sign-in is not too old: asked for each channel. */
+  /** The key is still this person's, or the sign-in is not too old nor ended: asked for each channel. */
   const stillKnown = async ({ knownBy }: RequestedChannel, person: Person): Promise<boolean> => {
     if (knownBy.kind === 'sign-in') {
       const at = new Date(knownBy.at);
+      if (person.signedOutAt && at <= person.signedOutAt) return false;
       return clock.now().getTime() - knownBy.at <= parts.signInWithin * 1000 && !liesAhead(at, clock.now());
     }
     const [key] = await db
@@ -115,10 +116,12 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
           .where(and(eq(sshSignIns.id, id), gt(sshSignIns.expiresAt, clock.now())));
         if (!row) return null;
         if (row.person) {
+          // Before its row is taken: a sign-out everywhere either deletes the row or comes later than this.
+          const at = clock.now().getTime();
           // One use: a second connection with the same link finds nothing.
-          await db.delete(sshSignIns).where(eq(sshSignIns.id, id));
-          const person = await personById(row.person);
-          return person && { person: person.id, name: person.name };
+          const [taken] = await db.delete(sshSignIns).where(eq(sshSignIns.id, id)).returning();
+          const person = taken && (await personById(row.person));
+          return person ? { person: person.id, name: person.name, at } : null;
         }
         await waitFor(500, signal);
       }

@@ -71,7 +71,8 @@ const FORMS: Readonly<Record<string, Proof>> = {
   '/sessions/:id/terminate': 'browser',
   '/lockout': 'browser',
   '/lockout/lift': 'fresh-browser',
-  '/ssh/:id': 'browser',
+  // The connection stays theirs when the browser has ended.
+  '/ssh/:id': 'fresh-browser',
   // A token comes of it that outlives the browser's session: an unattended browser must not give one away, and
   // `sallyport login` is what makes a terminal's sign-in fresh again.
   '/device': 'fresh-browser',

@@ -21,6 +21,8 @@ export interface Person {
   readonly authenticatedAt: Date;
   /** When they last signed in here; groups and claims are as old as this. */
   readonly signedInAt: Date;
+  /** When they last signed out everywhere; what was proved up to then says no more who they are. */
+  readonly signedOutAt: Date | null;
 }
 
 /**

@@ -59,7 +59,10 @@ export interface SignIns {
   /** Those that still hold, however they were made. */
   tokensOf(person: Person): Promise<TokenSummary[]>;
   revokeToken(person: Person, id: string): Promise<boolean>;
-  /** Ends every browser's session and every token of a person, and what a terminal is about to be given. */
+  /**
+   * Ends every browser's session and every token of a person, what a terminal is about to be given, and what SSH
+   * connections know by a sign-in: they open nothing more. Registered keys stay.
+   */
   signOutEverywhere(person: Person): Promise<void>;
   /** Deletes what is past its time. */
   sweep(): Promise<void>;
@@ -238,6 +241,9 @@ export function openSignIns(parts: {
       const tenants = await logsOf(person);
       await database.within(tenants, async tx => {
         await tx.delete(deviceSignIns).where(eq(deviceSignIns.person, person.id));
+        await tx.delete(sshSignIns).where(eq(sshSignIns.person, person.id));
+        // After those rows are gone: a terminal that took its own just before counts as earlier.
+        await tx.update(people).set({ signedOutAt: clock.now() }).where(eq(people.id, person.id));
         await tx.delete(webSessions).where(eq(webSessions.person, person.id));
         await revokeTokens(tx, person, undefined, tenants, clock.now());
         await appendEvents(tx, tenants.map(signedOut(person)));

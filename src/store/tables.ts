@@ -64,6 +64,8 @@ export const people = pgTable(
     claims: jsonb('claims').$type<Record<string, string>>().notNull(),
     authenticatedAt: moment('authenticated_at').notNull(),
     signedInAt: moment('signed_in_at').notNull(),
+    /** Of the last sign-out everywhere; what was proved up to then says no more who they are. */
+    signedOutAt: moment('signed_out_at'),
   },
   t => [uniqueIndex('person_identity').on(t.issuer, t.subject)],
 );

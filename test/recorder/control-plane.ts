@@ -15,6 +15,7 @@ import type {
   RequestedChannel,
   Segment,
   SessionEnding,
+  SignedIn,
   SignIn,
   Termination,
 } from '../../recorder/control-plane.ts';
@@ -38,7 +39,7 @@ export class FakeControlPlane implements ControlPlane {
   readonly renewals: (readonly string[])[] = [];
   signIn: SignIn | null = null;
   /** Ends the wait of a sign-in. */
-  completeSignIn: (caller: Caller | null) => void = () => {};
+  completeSignIn: (signedIn: SignedIn | null) => void = () => {};
   signInAborted = 0;
   readonly #sshd: Pick<Sshd, 'port' | 'hostKey' | 'authority'>;
   readonly #listeners = new Set<(termination: Termination) => void>();
@@ -64,7 +65,7 @@ export class FakeControlPlane implements ControlPlane {
     return this.signIn;
   }
 
-  awaitSignIn(_id: string, signal: AbortSignal): Promise<Caller | null> {
+  awaitSignIn(_id: string, signal: AbortSignal): Promise<SignedIn | null> {
     return new Promise(resolve => {
       this.completeSignIn = resolve;
       signal.addEventListener('abort', () => {

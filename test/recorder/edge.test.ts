@@ -66,7 +66,7 @@ describe('a person without a known key', () => {
     expect(run.said).toContain('sallyport: your key is not known here.');
     // Longer than the limit for strangers: the sign-in has its own.
     await new Promise(resolve => setTimeout(resolve, 1800));
-    house.controlPlane.completeSignIn({ person: 'maya@msp', name: 'Maya' });
+    house.controlPlane.completeSignIn({ person: 'maya@msp', name: 'Maya', at: Date.now() });
     const ran = await run.ended;
     expect(ran.status).toBe(0);
     expect(ran.stdout.toString()).toBe('in\n');

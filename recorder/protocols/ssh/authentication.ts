@@ -51,7 +51,7 @@ export function authenticate(
   parts: AuthenticationParts,
   known: (person: Known) => void,
 ): void {
-  const accept = (context: AuthContext, caller: Caller) => {
+  const accept = (context: AuthContext, caller: Identified) => {
     const answer = visit.known(caller.person);
     if (answer === 'too-many') {
       const { address } = visit;
@@ -59,11 +59,7 @@ export function authenticate(
       disconnect(connection, TOO_MANY_CONNECTIONS, 'Too many connections of yours are open');
     }
     if (answer !== 'welcome') return;
-    const knownBy: Known['knownBy'] =
-      context.method === 'publickey'
-        ? { kind: 'key', fingerprint: fingerprint(context.key.data) }
-        : { kind: 'sign-in', at: Date.now() };
-    known({ person: caller.person, name: caller.name, username: context.username, knownBy });
+    known({ ...caller, username: context.username });
     context.accept();
   };
   connection.on('authentication', context => {
@@ -82,8 +78,10 @@ export function authenticate(
   });
 }
 
+type Identified = Omit<Known, 'username'>;
+
 /** `question`: a key nobody registered; `attempt`: a failure that counts; `start`: the client only asks what to try. */
-type Answer = Caller | 'ask-signature' | 'question' | 'attempt' | 'start';
+type Answer = Identified | 'ask-signature' | 'question' | 'attempt' | 'start';
 
 async function decide(
   context: AuthContext,
@@ -119,12 +117,11 @@ async function byKey(
   const no = signed ? 'attempt' : 'question';
   // The signature first: whoever cannot sign learns nothing, and costs the control plane nothing.
   if (signed ? !signatureHolds(context) : !usable(context)) return no;
-  const caller = await parts.controlPlane.identifyKey({
-    fingerprint: fingerprint(context.key.data),
-    address: visit.address,
-  });
+  const offered = fingerprint(context.key.data);
+  const caller = await parts.controlPlane.identifyKey({ fingerprint: offered, address: visit.address });
   if (caller === null) return no;
-  return signed ? caller : 'ask-signature';
+  const { person, name } = caller;
+  return signed ? { person, name, knownBy: { kind: 'key', fingerprint: offered } } : 'ask-signature';
 }
 
 function usable(context: PublicKeyAuthContext): ReturnType<typeof parseKey> {
@@ -175,8 +172,10 @@ async function bySignIn(
     waiting.pauseFor(Math.min(Math.max(0, signIn.expiresAt - Date.now()), LONGEST_SIGN_IN_MS) + 1_000);
     const url = shownUrl(signIn.url, parts.signInUrlHost);
     context.prompt([], 'Sallyport', signInText(url, signIn.code, signIn.expiresAt), () => {});
-    const caller = await parts.controlPlane.awaitSignIn(signIn.id, gone.signal);
-    return caller ?? 'attempt';
+    const signedIn = await parts.controlPlane.awaitSignIn(signIn.id, gone.signal);
+    if (signedIn === null) return 'attempt';
+    const { person, name, at } = signedIn;
+    return { person, name, knownBy: { kind: 'sign-in', at } };
   } finally {
     context.removeListener('abort', abort);
     connection.removeListener('close', abort);

@@ -1,5 +1,6 @@
 import { type Application, membershipsOf } from '../../api/application.ts';
 import { codeHash } from '../../api/gateway-door.ts';
+import { FRESH_SECONDS, isFresh } from '../../api/proof.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
 import {
@@ -12,6 +13,7 @@ import { readForm } from '../forms.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
 import { As, Fact, Notice, Sides, Until } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
+import { signInAgainPath } from '../return-to.ts';
 import type { SignedInRoutes } from '../routes.ts';
 
 /**
@@ -23,6 +25,9 @@ export function terminalSignIn(routes: SignedInRoutes, app: Application): void {
     const id = idOf(c.req.param('id'));
     const terminal = await findWaitingTerminal(app.database, id, reader.now);
     if (!terminal) throw gone();
+    if (!isFresh(reader.credentials, reader.now)) {
+      return respond(c, <AgainPage reader={reader} path={`/ssh/${id}`} />);
+    }
     return respond(c, <TerminalPage reader={reader} terminal={terminal} path={pathOf(c)} wrong={false} />);
   });
 
@@ -76,6 +81,26 @@ interface Props {
   readonly terminal: WaitingTerminal;
   readonly path: string;
   readonly wrong: boolean;
+}
+
+function AgainPage({ reader, path }: Pick<Props, 'reader' | 'path'>) {
+  return (
+    <Page title="Sign in to a terminal" reader={reader} now={reader.now} path={path}>
+      <article>
+        <h1>Sign in once more first</h1>
+        <p>
+          The connection that you confirm stays yours when this browser is closed. So your identity provider
+          has to have seen you within the last {FRESH_SECONDS / 60} minutes.
+        </p>
+        <p>
+          <a class="button" href={signInAgainPath(reader.person.issuer, path)}>
+            Sign in again as {visible(reader.person.name)}
+          </a>
+        </p>
+        <p class="muted">Then you come back here and type the code that your terminal shows.</p>
+      </article>
+    </Page>
+  );
 }
 
 function TerminalPage({ reader, terminal, path, wrong }: Props) {

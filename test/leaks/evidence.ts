@@ -26,7 +26,8 @@ export function registerSecret(kind: string, text: string): void {
   const into = folder();
   if (into === null) return;
   for (const part of text.match(RUN) ?? []) {
-    if (known.has(part)) continue;
+    // A row of one letter is what somebody made up for a secret, not one.
+    if (known.has(part) || new Set(part).size < 6) continue;
     known.add(part);
     append(join(into, `secrets-${process.pid}`), `${JSON.stringify({ kind, part })}\n`);
   }

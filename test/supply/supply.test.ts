@@ -108,20 +108,24 @@ describe('licences', () => {
     expect(text('THIRD-PARTY.md')).toBe(thirdParties());
   });
 
-  it.runIf(existsSync(join(ROOT, BUNDLER)))('are told for each library that comes compiled', () => {
-    const folder = join(ROOT, BUNDLER, 'native', 'lib');
-    const files = readdirSync(folder).filter(name => /\.(so|a)(\.|$)/.test(name));
-    expect(files.length).toBeGreaterThan(10);
-    for (const file of files)
-      expect(
-        BUNDLED.filter(one => one.files.test(file)),
-        file,
-      ).toHaveLength(1);
-    const within = (file: string) => readFileSync(join(folder, file), 'latin1');
-    expect(within('libcrypto.so.1.1')).toContain('OpenSSL 1.1.1 ');
-    expect(within('libz.so.1')).toContain('deflate 1.2.11 ');
-    expect(files).toContain('libicuuc.so.60.2');
-  });
+  // By the platform, not by the folder: where the binaries belong and are not there, this fails.
+  it.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'are told for each library that comes compiled',
+    () => {
+      const folder = join(ROOT, BUNDLER, 'native', 'lib');
+      const files = readdirSync(folder).filter(name => /\.(so|a)(\.|$)/.test(name));
+      expect(files.length).toBeGreaterThan(10);
+      for (const file of files)
+        expect(
+          BUNDLED.filter(one => one.files.test(file)),
+          file,
+        ).toHaveLength(1);
+      const within = (file: string) => readFileSync(join(folder, file), 'latin1');
+      expect(within('libcrypto.so.1.1')).toContain('OpenSSL 1.1.1 ');
+      expect(within('libz.so.1')).toContain('deflate 1.2.11 ');
+      expect(files).toContain('libicuuc.so.60.2');
+    },
+  );
 });
 
 describe('the bill of materials', () => {

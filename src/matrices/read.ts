@@ -9,7 +9,7 @@ import type { Inventory } from '../domain/target.ts';
 import { inOrder, type Place, type Problem } from './problem.ts';
 import { expectationReferences, matrixReferences } from './references.ts';
 import { type Expectations, expectationsSchema, inventorySchema, matrixSchema } from './schema.ts';
-import { openSource, type Path, type Source, shapeProblems } from './source.ts';
+import { openSource, type Path, parseSource, type Source, shapeProblems } from './source.ts';
 
 export type { Expectation, Expectations } from './schema.ts';
 
@@ -33,14 +33,47 @@ export type Reading =
  * @param options.anyFolder the folder may be called otherwise than the tenant, as a copy under review is
  */
 export function readEngagement(folder: string, options: { readonly anyFolder?: boolean } = {}): Reading {
-  const matrix = openSource(join(folder, 'matrix.yaml'));
-  const targets = openSource(join(folder, 'targets.yaml'));
-  const file = join(folder, 'expectations.yaml');
-  const expectations = existsSync(file) ? openSource(file) : null;
+  const expectations = join(folder, 'expectations.yaml');
+  return readOpened(
+    folder,
+    {
+      matrix: openSource(join(folder, 'matrix.yaml')),
+      targets: openSource(join(folder, 'targets.yaml')),
+      expectations: existsSync(expectations) ? openSource(expectations) : null,
+    },
+    options.anyFolder ? null : basename(resolve(folder)),
+  );
+}
+
+/** The texts of a version as they were sent, under the names that its files have. */
+export interface VersionTexts {
+  readonly matrix: string;
+  readonly targets: string;
+  readonly expectations: string | null;
+}
+
+/** The same as `readEngagement`, of texts that came without a folder. The tenant must be called `tenant`. */
+export function readTexts(tenant: string, texts: VersionTexts): Reading {
+  return readOpened(
+    tenant,
+    {
+      matrix: parseSource('matrix.yaml', texts.matrix),
+      targets: parseSource('targets.yaml', texts.targets),
+      expectations: texts.expectations === null ? null : parseSource('expectations.yaml', texts.expectations),
+    },
+    tenant,
+  );
+}
+
+type Opened = ReturnType<typeof openSource>;
+
+function readOpened(
+  folder: string,
+  { matrix, targets, expectations }: { matrix: Opened; targets: Opened; expectations: Opened | null },
+  called: string | null,
+): Reading {
   const problems = [
-    ...settled(matrix, matrixSchema, source =>
-      matrixReferences(source, options.anyFolder ? null : basename(resolve(folder))),
-    ),
+    ...settled(matrix, matrixSchema, source => matrixReferences(source, called)),
     ...settled(targets, inventorySchema, () => []),
     ...(expectations
       ? settled(expectations, expectationsSchema, source =>
@@ -61,7 +94,7 @@ export function readEngagement(folder: string, options: { readonly anyFolder?: b
     expectations: (sources.expectations?.value as Expectations | undefined) ?? null,
     locate: (name, path, key) => {
       const source = sources[name];
-      if (!source) return { file, line: 1, column: 1 };
+      if (!source) return { file: join(folder, 'expectations.yaml'), line: 1, column: 1 };
       return key ? source.whereKey(path) : source.where(path);
     },
   };

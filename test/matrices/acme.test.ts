@@ -2,7 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Asked, checkAction, explainAction, testAction } from '../../src/cli/matrix.ts';
+import { checkAction } from '../../src/cli/matrix/check.ts';
+import { type Asked, explainAction } from '../../src/cli/matrix/explain.ts';
+import { testAction } from '../../src/cli/matrix/test.ts';
 import { readEngagement } from '../../src/matrices/read.ts';
 import { testEngagement } from '../../src/matrices/test.ts';
 

@@ -1,0 +1,59 @@
+import { relative } from 'node:path';
+import { Command } from 'commander';
+import { readClientConfiguration } from '../../configuration.ts';
+import { checkAction } from './check.ts';
+import { type Asked, explainAction } from './explain.ts';
+import type { Common } from './reading.ts';
+import type { Said } from './said.ts';
+import { testAction } from './test.ts';
+
+/** `SALLYPORT_POLICIES`, as somebody in the working folder would write it: places in it are for reading. */
+function configuredPolicies(): string {
+  const { policies } = readClientConfiguration();
+  const near = relative(process.cwd(), policies);
+  return near.startsWith('..') ? policies : near || '.';
+}
+
+/**
+ * `matrix …`: those that take DIR need no broker and no sign-in.
+ *
+ * @param policies says the folder of tenants' folders, asked only when no DIR is given
+ * @throws ConfigurationError from the actions, when the environment makes no sense
+ */
+export function matrixCommand(policies = configuredPolicies, now: () => number = Date.now): Command {
+  const finish = (said: Said): void => {
+    process.stdout.write(said.out);
+    process.stderr.write(said.err);
+    process.exitCode = said.code;
+  };
+  const outside = (dir: string | undefined) => ({ policies: dir ?? policies(), now: now() });
+  const matrix = new Command('matrix').description('check, test and explain the responsibility matrix');
+  const add = (name: string, description: string): Command =>
+    matrix
+      .command(name)
+      .description(description)
+      .argument('[dir]', "a tenant's folder, or a folder of them")
+      .option('--tenant <name>', 'which one, where several are there')
+      .option('--at <time>', 'the clock, such as 2026-11-24T10:00')
+      .option('--json', 'for a script');
+  add('check', 'find gray zones and mistakes').action((dir: string | undefined, options: Common) =>
+    finish(checkAction(dir, { ...options, ...outside(dir) })),
+  );
+  add('test', 'run the expectations').action((dir: string | undefined, options: Common) =>
+    finish(testAction(dir, { ...options, ...outside(dir) })),
+  );
+  add('explain', 'answer one question, with the lines that decided')
+    .requiredOption('--who <name>', "one of the expectations' people")
+    .requiredOption('--target <target>', 'what to reach')
+    .option('--activity <service/activity>', 'which cell; else the only one that fits')
+    .option('--ssh <login>')
+    .option('--postgres <role>')
+    .option('--web <role>')
+    .requiredOption('--for <duration>', 'how long, such as 1h')
+    .option('--ticket <ticket>')
+    .option('--severity <severity>')
+    .action((dir: string | undefined, options: Asked) =>
+      finish(explainAction(dir, { ...options, ...outside(dir) })),
+    );
+  return matrix;
+}

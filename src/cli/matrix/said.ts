@@ -1,0 +1,39 @@
+/** What a command says and how it exits: 0 yes or done, 1 the answer is no, 2 the call or a file is wrong. */
+export interface Said {
+  readonly code: 0 | 1 | 2;
+  /** For standard output, with its last newline. */
+  readonly out: string;
+  /** For standard error. */
+  readonly err: string;
+}
+
+export const say = (code: Said['code'], lines: readonly string[]): Said => ({
+  code,
+  out: joined(lines),
+  err: '',
+});
+export const wrong = (...lines: string[]): Said => ({ code: 2, out: '', err: joined(lines) });
+export const joined = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('');
+export const json = (code: Said['code'], value: unknown, err = ''): Said => ({
+  code,
+  out: `${JSON.stringify(value, null, 2)}\n`,
+  err,
+});
+
+/** Breaks a text so that it fits 80 columns, each line after the indent. */
+export function wrapped(text: string, indent: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line && indent.length + line.length + 1 + word.length > 80) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines.map(line => indent + line);
+}
+
+export const row = (name: string, text: string): string[] => {
+  const [first, ...rest] = wrapped(text, ' '.repeat(13));
+  return [`  ${name.padEnd(11)}${first!.trimStart()}`, ...rest];
+};
+
+export const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;

@@ -14,7 +14,7 @@ export interface LogKey {
 }
 
 /** Opens the key of a tenant's log, or makes it at its first need; several that start together agree on one. */
-export async function openLogKey(
+async function openLogKey(
   folder: string,
   keyring: Keyring,
   log: { instance: string; tenant: string },
@@ -29,4 +29,18 @@ export async function openLogKey(
   const der = keyring.unseal((await readFile(file, 'utf8')).trim(), context);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return { signer: noteSigner(name, privateKey), vkey: encodeVkey(name, createPublicKey(privateKey)) };
+}
+
+/** The keys of all tenants' logs, each opened once. */
+export function openLogKeys(
+  folder: string,
+  keyring: Keyring,
+  instance: string,
+): (tenant: string) => Promise<LogKey> {
+  const opened = new Map<string, Promise<LogKey>>();
+  return tenant => {
+    const key = opened.get(tenant) ?? openLogKey(folder, keyring, { instance, tenant });
+    opened.set(tenant, key);
+    return key;
+  };
 }

@@ -1,6 +1,6 @@
 import { askedOnce, inTime, Unanswered } from './in-time.ts';
 
-/** Something without which a new session could not be recorded or logged. A new one is a row in `main.ts`. */
+/** Something without which a new session could not be recorded or logged. A new one is a row in `checks.ts`. */
 export interface Check {
   /** As in "… does not answer". Whoever reaches the broker may read it: no tenant, host or folder in it. */
   readonly of: string;

@@ -4,9 +4,9 @@ import { BackupRefused } from '../store/backup-manifest.ts';
 import { answerIsNo } from './failure.ts';
 import { asOwner } from './kept.ts';
 import { bytes } from './output.ts';
-import { version } from './program.ts';
 import { keyringOf } from './seal.ts';
 import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
 
 /**
  * `sallyport backup FOLDER`: database, recordings and keys as they stand, also while the broker runs.

@@ -3,6 +3,7 @@ import { and, eq, ne } from 'drizzle-orm';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import { cellsCovering } from '../domain/cell.ts';
 import { ownersOf } from '../domain/decision.ts';
+import { rolesGiven } from '../domain/gives.ts';
 import { membersOf } from '../domain/membership.ts';
 import { mayPinHostKey } from '../domain/permission.ts';
 import { readPublicKey } from '../domain/ssh-public-key.ts';
@@ -146,7 +147,7 @@ export function targetRoutes(api: Api, app: Application): void {
       c.req.valid('query').tenant,
     );
     const { target, tenant, engagement } = place;
-    const logins = cellsCovering(engagement, target).flatMap(({ activity }) => activity.gives?.ssh ?? []);
+    const logins = cellsCovering(engagement, target).flatMap(({ activity }) => rolesGiven(activity, 'ssh'));
     const pinned = await app.commit(tenant, async look => ({ result: await look.hostKeys(tenant, target) }));
     return c.json(
       {

@@ -26,7 +26,11 @@ export interface Calendar {
   /** `null`: every hour of the week. */
   readonly weekly: readonly WeeklyWindow[] | null;
   readonly range: Span | null;
+  /** Whole days, in order; `null`: every day. */
+  readonly days: readonly Span[] | null;
   readonly timezone: string;
+  /** It is shut while one of these is open. */
+  readonly except: readonly Calendar[];
 }
 
 /** `null`: not windows in the form `WEEKLY_FORM`. A window that ends before it starts ends on the next day. */
@@ -106,17 +110,60 @@ export function timeAt(at: number, timezone: string): string {
   return `${date} ${time}${twice ? zoned.offset : ''} ${timezone}`;
 }
 
-/** @throws RangeError on texts that `parseWeekly` or `parseMoment` would not take */
-export function calendarOf(entry: CalendarEntry, timezone: string): Calendar {
+/**
+ * The calendars of a matrix by name, each with those that it excepts.
+ *
+ * @throws RangeError on texts that `parseWeekly` or `parseMoment` would not take, on an `except` that names no
+ * calendar and on calendars that except each other in a circle
+ */
+export function calendarsOf(
+  entries: Readonly<Record<string, CalendarEntry>>,
+  timezone: string,
+): ReadonlyMap<string, Calendar> {
+  const known = new Map<string, Calendar>();
+  const read = (name: string, inside: readonly string[]): Calendar => {
+    const found = known.get(name);
+    if (found) return found;
+    if (!Object.hasOwn(entries, name) || inside.includes(name)) {
+      throw new RangeError('this calendar excepts one that is not there, or itself');
+    }
+    const entry = entries[name]!;
+    const excepted = (entry.except ?? []).map(other => read(other, [...inside, name]));
+    const calendar = calendarOf(entry, timezone, excepted);
+    known.set(name, calendar);
+    return calendar;
+  };
+  for (const name of Object.keys(entries)) read(name, []);
+  return known;
+}
+
+/**
+ * @param except those that the entry names, read before
+ * @throws RangeError on texts that `parseWeekly` or `parseMoment` would not take
+ */
+export function calendarOf(
+  entry: CalendarEntry,
+  timezone: string,
+  except: readonly Calendar[] = [],
+): Calendar {
   const weekly = entry.weekly === undefined ? null : parseWeekly(entry.weekly);
   const ranged = entry.from !== undefined && entry.to !== undefined;
   const from = ranged ? parseMoment(entry.from!, timezone) : null;
   const to = ranged ? parseMoment(entry.to!, timezone) : null;
   const range = from !== null && to !== null ? { from, to } : null;
-  if ((entry.weekly !== undefined && !weekly) || (ranged && !range) || (!weekly && !range)) {
+  const days = entry.dates === undefined ? null : [...entry.dates].sort().map(date => dayOf(date, timezone));
+  if ((entry.weekly !== undefined && !weekly) || (ranged && !range)) {
     throw new RangeError('this calendar does not parse');
   }
-  return { weekly: weekly && coversWeek(weekly) ? null : weekly, range, timezone };
+  if (!weekly && !range && !days && except.length === 0) throw new RangeError('this calendar says nothing');
+  return { weekly: weekly && coversWeek(weekly) ? null : weekly, range, days, timezone, except };
+}
+
+/** From the midnight of a date to the next: 23, 24 or 25 hours, as its zone has it. */
+function dayOf(date: string, timezone: string): Span {
+  if (!isDate(date)) throw new RangeError('this calendar does not parse');
+  const day = Temporal.PlainDate.from(date);
+  return { from: momentOf(clockAt(day, 0), timezone), to: momentOf(clockAt(day, 1_440), timezone) };
 }
 
 const WEEK = 7 * 1_440;
@@ -154,24 +201,77 @@ export function openAt(calendars: readonly Calendar[], at: number): { end: numbe
   return end === at ? null : { end };
 }
 
+const SHUT = Number.NEGATIVE_INFINITY;
+const NEVER = Number.POSITIVE_INFINITY;
+
 /** The end of the window that is open at this moment, minus infinity when none is. */
-function endOf({ weekly, range, timezone }: Calendar, at: number): number {
-  const shut = Number.NEGATIVE_INFINITY;
-  if (range && !(range.from <= at && at < range.to)) return shut;
-  const last = range?.to ?? Number.POSITIVE_INFINITY;
-  if (!weekly) return last;
+function endOf(calendar: Calendar, at: number): number {
+  const end = endOfHours(calendar, at);
+  if (end === SHUT || calendar.except.some(other => endOf(other, at) !== SHUT)) return SHUT;
+  return Math.min(end, ...calendar.except.map(other => nextStart(other, at)));
+}
+
+/** The same without what it excepts. */
+function endOfHours(calendar: Calendar, at: number): number {
+  const spans = [calendar.range ? [calendar.range] : null, calendar.days, windowsAround(calendar, at)];
+  return Math.min(
+    ...spans.map(some =>
+      some === null
+        ? NEVER
+        : Math.max(SHUT, ...some.filter(({ from, to }) => from <= at && at < to).map(({ to }) => to)),
+    ),
+  );
+}
+
+/** Its weekly windows of this day, and of yesterday, which may pass midnight; `null`: every hour. */
+function windowsAround({ weekly, timezone }: Calendar, at: number): Span[] | null {
+  if (!weekly) return null;
   const today = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate();
-  let end = shut;
-  // Yesterday's windows may pass midnight.
-  for (const date of [today.subtract({ days: 1 }), today]) {
-    for (const window of weekly) {
-      if (!window.days.has(date.dayOfWeek)) continue;
-      const from = momentOf(clockAt(date, window.from), timezone);
-      const to = momentOf(clockAt(date, window.to), timezone);
-      if (from <= at && at < to) end = Math.max(end, to);
+  return [today.subtract({ days: 1 }), today].flatMap(date => windowsOn(weekly, date, timezone));
+}
+
+const windowsOn = (weekly: readonly WeeklyWindow[], date: Temporal.PlainDate, timezone: string): Span[] =>
+  weekly
+    .filter(window => window.days.has(date.dayOfWeek))
+    .map(window => ({
+      from: momentOf(clockAt(date, window.from), timezone),
+      to: momentOf(clockAt(date, window.to), timezone),
+    }));
+
+/** After so many windows that its exceptions take away, a calendar counts as open: whoever asks is then shut early. */
+const MOST_LOOKS = 16;
+
+/** The first moment from now on at which a calendar is open; infinity where none comes. Never too late. */
+function nextStart(calendar: Calendar, now: number): number {
+  let at = now;
+  for (let look = 0; look < MOST_LOOKS; look += 1) {
+    at = nextHours(calendar, at);
+    const ends = calendar.except.map(other => endOf(other, at)).filter(end => end !== SHUT);
+    if (ends.length === 0 || at === NEVER) return at;
+    at = Math.max(...ends);
+    if (at === NEVER) return NEVER;
+  }
+  return at;
+}
+
+/** The first moment from `now` on within its own hours: now, or the begin of one of its spans. */
+function nextHours(calendar: Calendar, now: number): number {
+  if (endOfHours(calendar, now) !== SHUT) return now;
+  const { range, days, weekly, timezone } = calendar;
+  const begins = [...(range ? [range] : []), ...(days ?? [])].map(({ from }) => from);
+  const from = Math.max(now, range?.from ?? SHUT);
+  // On each day that counts, or in the two weeks that follow: clocks that jump may leave one window out.
+  const starts = days ? days.map(day => day.from) : [from];
+  if (weekly) {
+    for (const start of starts) {
+      const first = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(timezone).toPlainDate();
+      for (let day = 0; day <= (days ? 1 : 15); day += 1) {
+        begins.push(...windowsOn(weekly, first.add({ days: day }), timezone).map(window => window.from));
+      }
     }
   }
-  return Math.min(end, last);
+  const later = begins.filter(begin => begin > now && endOfHours(calendar, begin) !== SHUT);
+  return later.length > 0 ? Math.min(...later) : NEVER;
 }
 
 function clockAt(date: Temporal.PlainDate, minutes: number): Temporal.PlainDateTime {

@@ -1,5 +1,6 @@
-import { type Calendar, calendarOf, openAt } from './calendar.ts';
+import { type Calendar, calendarsOf, openAt } from './calendar.ts';
 import type { Engagement, Question } from './decision.ts';
+import { rolesGiven } from './gives.ts';
 import type { Activity, Exception, Rule, Selector, Service, When } from './matrix.ts';
 import { findTarget, type Labels, type Target } from './target.ts';
 
@@ -32,7 +33,7 @@ function indexOf(engagement: Engagement): Index {
         }),
       ),
     ),
-    calendars: new Map(Object.entries(calendars).map(([name, entry]) => [name, calendarOf(entry, timezone)])),
+    calendars: calendarsOf(calendars, timezone),
     covering: new Map(),
   };
   indexes.set(engagement, index);
@@ -74,7 +75,7 @@ const covers = ({ service, activity }: Cell, target: Target): boolean =>
 export const givesRole = (
   { activity }: Cell,
   { protocol, role }: Pick<Question, 'protocol' | 'role'>,
-): boolean => protocol !== null && role !== null && (activity.gives?.[protocol] ?? []).includes(role);
+): boolean => protocol !== null && role !== null && rolesGiven(activity, protocol).includes(role);
 
 /**
  * Whether a `when` holds for a question about this target, judged at the question's start. `ends` is when its

@@ -2,8 +2,10 @@ import { timeAt } from './calendar.ts';
 import type { Cell } from './cell.ts';
 import type { Engagement, Question, Rung } from './decision.ts';
 import { formatDuration } from './duration.ts';
-import type { Exception, Rule, Selector, When } from './matrix.ts';
+import { isShortForm, rolesGiven, sshGives } from './gives.ts';
+import type { Activity, Exception, Rule, Selector, When } from './matrix.ts';
 import type { RefusalCode } from './refusal.ts';
+import type { Protocol } from './request.ts';
 import type { Labels, Target } from './target.ts';
 
 /** How decisions speak: one line a fact, in the matrix's own words. A refusal's line begins with its code. */
@@ -30,11 +32,19 @@ export const whenText = (when: When): string =>
     ...(when.target === undefined ? [] : [selectorText(when.target)]),
   ].join(', ');
 
-/** `ssh root, ssh backup, postgres restore_operator`. */
+/** `ssh root, ssh backup, postgres restore_operator`; in the long form `ssh root (shell, transfer)`. */
 export const givesText = ({ activity }: Cell): string =>
-  Object.entries(activity.gives ?? {})
-    .flatMap(([protocol, roles]) => (roles ?? []).map(role => `${protocol} ${role}`))
+  (Object.keys(activity.gives ?? {}) as Protocol[])
+    .flatMap(protocol => rolesGiven(activity, protocol).map(role => roleText(activity, protocol, role)))
     .join(', ') || 'nothing';
+
+/** One login or role, and what it may do where the cell says so. */
+export function roleText(activity: Activity, protocol: Protocol, role: string): string {
+  if (protocol !== 'ssh' || isShortForm(activity)) return `${protocol} ${role}`;
+  const rights = sshGives(activity);
+  const named = (['exec', 'transfer', 'forward', 'agent'] as const).filter(right => rights[right]);
+  return `ssh ${role} (${named.length === 0 ? 'shell alone' : `shell, ${named.join(', ')}`})`;
+}
 
 const asked = ({ protocol, role }: Question): string =>
   protocol === null ? 'no login was named' : `${protocol} ${role ?? 'without a role'} was asked`;
@@ -143,7 +153,7 @@ export function agreement(
   return [
     `${name} covers ${target}: ${selectorText(service.targets)}`,
     `R ${terms.responsible.join(', ')}: ${asker.handle} may ask`,
-    `gives ${protocol} ${role}`,
+    `gives ${protocol && role ? roleText(activity, protocol, role) : 'nothing'}`,
     `for ${formatDuration(seconds)}: ${terms.limitSource} allows ${terms.limit}`,
     ...(activity.when ? [`open now: ${whenText(activity.when)}`] : []),
     ...(exception ? [`${exceptionName(exception)} applies: ${whenText(exception.when)}`] : []),

@@ -9,6 +9,8 @@ export interface Matrix {
   /** The tenant's name. */
   readonly matrix: string;
   readonly version: string;
+  /** `observe`: decided and reported as if, and nothing is held back. Absent: `enforce`. */
+  readonly mode?: Mode;
   /** The change record that approved this version. */
   readonly change?: string;
   /** A date, `2027-02-20`. */
@@ -46,12 +48,21 @@ export interface Governance {
   readonly auditors: readonly string[];
 }
 
-/** Open in its weekly windows, between two moments, or, with both, in the windows between the moments. */
+export type Mode = 'observe' | 'enforce';
+
+/**
+ * Open in its weekly windows, between two moments, on whole days; where it says several of them, when all hold. It is
+ * shut while one of those that `except` names is open; alone, `except` leaves every other hour open.
+ */
 export interface CalendarEntry {
   readonly label?: string;
   readonly weekly?: string;
   readonly from?: string;
   readonly to?: string;
+  /** Dates, `2026-12-25`, each from its midnight to the next in the matrix's zone. */
+  readonly dates?: readonly string[];
+  /** Calendars of the matrix; they make no circle. */
+  readonly except?: readonly string[];
 }
 
 /** All keys must match; a list matches when one value is shared. */
@@ -84,7 +95,7 @@ export interface Activity {
   readonly A2?: string;
   readonly C?: readonly string[];
   readonly I?: readonly string[];
-  readonly gives?: Readonly<Partial<Record<Protocol, readonly string[]>>>;
+  readonly gives?: Gives;
   /** Longest grant. There whenever `gives` is. */
   readonly for?: string;
   /** How long each rung of the ladder has; without it `ANSWER_WITHIN`. */
@@ -105,6 +116,23 @@ export interface Activity {
   readonly controls?: readonly string[];
   /** `input`: what is typed is recorded as well as what is shown. */
   readonly record?: 'input';
+}
+
+/** Logins and roles by protocol. */
+export interface Gives extends Readonly<Partial<Record<Exclude<Protocol, 'ssh'>, readonly string[]>>> {
+  /** The short form, a list, gives these logins a shell, commands and transfers. */
+  readonly ssh?: readonly string[] | SshGiven;
+}
+
+/** The long form. A shell is always given; what is not named is not. */
+export interface SshGiven {
+  readonly logins: readonly string[];
+  /** Commands without a shell: `ssh root@db01 uptime`. */
+  readonly exec?: boolean;
+  readonly forward?: boolean;
+  /** Files by sftp and scp; with `exec`, by rsync and git as well. */
+  readonly transfer?: boolean;
+  readonly agent?: boolean;
 }
 
 /** Chosen by its `when` alone; whatever else it says takes the place of what the cell says. */

@@ -1,6 +1,7 @@
 import { isTimezone, MOMENT_FORM, parseMoment, parseWeekly, WEEKLY_FORM } from '../domain/calendar.ts';
 import { PARTIES } from '../domain/party.ts';
 import { nearestOf, type Problem } from './problem.ts';
+import { MOST_EXCEPTS, MOST_EXCEPTS_DEEP } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
 /**
@@ -54,7 +55,8 @@ export function matrixReferences(source: Source, folderName: string | null): Pro
     );
   }
   partiesOf(matrix, report);
-  calendarsOf(matrix, report);
+  const calendars = entries(get(matrix, 'calendars')).map(([name]) => name);
+  calendarsOf(matrix, calendars, report);
   const squads = squadNames(matrix);
   const squadsAt = (path: Path, value: unknown) => {
     for (const [place, name] of textsAt(value, path)) {
@@ -63,7 +65,6 @@ export function matrixReferences(source: Source, folderName: string | null): Pro
       }
     }
   };
-  const calendars = entries(get(matrix, 'calendars')).map(([name]) => name);
   const calendarsAt = (path: Path, when: unknown) => {
     for (const [place, name] of textsAt(get(when, 'during'), [...path, 'during'])) {
       if (!calendars.includes(name)) {
@@ -155,7 +156,45 @@ function governanceOf(
   }
 }
 
-function calendarsOf(matrix: unknown, report: Report): void {
+/** The longest way from a calendar over `except`, as names; it ends where it comes back to its begin. */
+function longestWay(
+  excepts: ReadonlyMap<string, readonly string[]>,
+  way: readonly string[],
+): readonly string[] {
+  const comesBack = way.length > 1 && way[0] === way.at(-1);
+  if (comesBack || way.length > MOST_EXCEPTS_DEEP + 1) return way;
+  const further = (excepts.get(way.at(-1)!) ?? []).map(next => longestWay(excepts, [...way, next]));
+  const circle = further.find(found => found[0] === found.at(-1));
+  return circle ?? further.reduce((longest, found) => (found.length > longest.length ? found : longest), way);
+}
+
+function exceptsOf(matrix: unknown, calendars: readonly string[], report: Report): void {
+  const excepts = entries(get(matrix, 'calendars')).map(
+    ([name, calendar]) => [name, textsAt(get(calendar, 'except'), ['calendars', name, 'except'])] as const,
+  );
+  const graph = new Map(
+    excepts.map(([name, found]) => [name, found.slice(0, MOST_EXCEPTS).map(([, other]) => other)]),
+  );
+  for (const [name, found] of excepts) {
+    for (const [place, other] of found) {
+      if (!calendars.includes(other)) {
+        const near = nearestOf(other, calendars);
+        report(place, `unknown calendar "${other}"`, 'a calendar of the matrix', near);
+      }
+    }
+    const way = longestWay(graph, [name]);
+    if (way.length > 1 && way.at(-1) === name) {
+      const circle = way.join(' except ');
+      report(['calendars', name, 'except'], `a circle: ${circle}`, 'calendars that do not come back to it');
+    } else if (way.length > MOST_EXCEPTS_DEEP + 1) {
+      const deep = `${way.join(' except ')}: nobody can read that`;
+      report(['calendars', name, 'except'], deep, `at most ${MOST_EXCEPTS_DEEP} steps of \`except\``);
+    }
+  }
+}
+
+function calendarsOf(matrix: unknown, calendars: readonly string[], report: Report): void {
+  exceptsOf(matrix, calendars, report);
   const given = get(matrix, 'timezone');
   const timezone = typeof given === 'string' && isTimezone(given) ? given : 'UTC';
   for (const [name, calendar] of entries(get(matrix, 'calendars'))) {

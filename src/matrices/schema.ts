@@ -38,11 +38,13 @@ const accountable = z
   .regex(/^[^/\s]+\/[^/\s]+$/, 'expected exactly one squad, such as client/it');
 const squads = z.array(squad, says('a list of squads, such as [client/it]'));
 const someSquads = squads.min(1, 'expected a list of at least one squad');
+const flag = z.boolean(says('true or false'));
 const texts = z.array(text, says('a list of texts'));
 const email = z.string(says('an email address')).regex(/^[^\s@/]+@[^\s@/]+$/, 'expected an email address');
 const link = z
   .string(says('an https link'))
   .refine(value => isUrl(value, ['https:', 'http:']), 'expected an https link');
+const date = z.string(says('a date such as 2027-02-20')).refine(isDate, 'expected a date such as 2027-02-20');
 const word = z.union([quoted, z.array(quoted).min(1)], says('text or a list of texts'));
 const labels = z.record(z.string(), word, says('labels, such as { service: backups }'));
 const selector = labels.refine(
@@ -89,6 +91,21 @@ const roles = z
   )
   .min(1, 'expected a list of at least one login or role');
 
+const LOGINS_FORM = 'a list of logins, such as [root], or logins with what they may do';
+const ssh = z.union(
+  [
+    roles,
+    strict({
+      logins: roles,
+      exec: flag.exactOptional(),
+      forward: flag.exactOptional(),
+      transfer: flag.exactOptional(),
+      agent: flag.exactOptional(),
+    }),
+  ],
+  says(LOGINS_FORM),
+);
+
 const activity = strict({
   label: text.exactOptional(),
   R: someSquads,
@@ -97,7 +114,7 @@ const activity = strict({
   C: squads.exactOptional(),
   I: squads.exactOptional(),
   gives: strict({
-    ssh: roles.exactOptional(),
+    ssh: ssh.exactOptional(),
     postgres: roles.exactOptional(),
     web: roles.exactOptional(),
   }).exactOptional(),
@@ -162,25 +179,43 @@ const rule = strict({
   }).refine(value => Object.keys(value).length > 0, 'expected parties, ticket or record'),
 });
 
+/** What a calendar may hold: each is looked at in every decision that names it. */
+const MOST_DATES = 400;
+export const MOST_EXCEPTS = 16;
+/** Steps from a calendar over what it excepts to one that excepts nothing. */
+export const MOST_EXCEPTS_DEEP = 2;
+
 const calendar = strict({
   label: text.exactOptional(),
   weekly: z.string(says(WEEKLY_FORM)).exactOptional(),
   from: z.string(says('a time such as 2026-12-18T00:00')).exactOptional(),
   to: z.string(says('a time such as 2027-01-04T06:00')).exactOptional(),
-}).refine(
-  value =>
-    (value.from === undefined) === (value.to === undefined) && (value.weekly ?? value.from) !== undefined,
-  'expected weekly, or from and to',
-);
+  dates: z
+    .array(date, says('a list of dates, such as [2026-12-25]'))
+    .min(1, 'expected at least one date')
+    .max(MOST_DATES, `expected at most ${MOST_DATES} dates`)
+    .exactOptional(),
+  except: z
+    .array(text, says('a list of calendars'))
+    .min(1, 'expected at least one calendar')
+    .max(MOST_EXCEPTS, `expected at most ${MOST_EXCEPTS} calendars`)
+    .exactOptional(),
+})
+  .refine(
+    value => (value.from === undefined) === (value.to === undefined),
+    'expected from and to, one not without the other',
+  )
+  .refine(
+    value => (value.weekly ?? value.from ?? value.dates ?? value.except) !== undefined,
+    'expected weekly, from and to, dates or except',
+  );
 
 export const matrixSchema: z.ZodType<Matrix> = strict({
   matrix: name,
   version: quoted,
+  mode: z.enum(['observe', 'enforce'], says('observe or enforce')).exactOptional(),
   change: quoted.exactOptional(),
-  review_by: z
-    .string(says('a date such as 2027-02-20'))
-    .refine(isDate, 'expected a date such as 2027-02-20')
-    .exactOptional(),
+  review_by: date.exactOptional(),
   timezone: z
     .string(says('a time zone such as America/New_York'))
     .refine(isTimezone, 'expected a time zone such as America/New_York'),

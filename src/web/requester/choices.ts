@@ -1,5 +1,6 @@
 import type { Membership } from '../../api/application.ts';
 import { type Cell, cellsCovering, rulesFor } from '../../domain/cell.ts';
+import { rolesGiven } from '../../domain/gives.ts';
 import type { Protocol } from '../../domain/request.ts';
 import { isInSquad } from '../../domain/squad.ts';
 import type { Target } from '../../domain/target.ts';
@@ -35,7 +36,7 @@ export interface Login {
 /** What a cell gives on a target that sessions can be opened to today: SSH, where the host trusts the tenant's CA. */
 export function loginsOf({ activity }: Cell, target: Target): Login[] {
   return target.ssh?.trust === 'ca'
-    ? (activity.gives?.ssh ?? []).map(role => ({ protocol: 'ssh', role }))
+    ? rolesGiven(activity, 'ssh').map(role => ({ protocol: 'ssh', role }))
     : [];
 }
 

@@ -8,7 +8,7 @@ import { replayPages } from './auditor/replay.tsx';
 import { sessionPages } from './auditor/sessions.tsx';
 import { devicePages } from './device.tsx';
 import { firstScreen } from './first-screen.tsx';
-import { matrixPage } from './matrix.tsx';
+import { matrixPage } from './matrix/page.tsx';
 import { readerOf, rememberReader } from './reader.ts';
 import { askPages } from './requester/ask.tsx';
 import { grantForms } from './requester/grants.ts';

@@ -1,3 +1,4 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Logger } from 'pino';
 import type { LogKey } from '../audit/log-keys.ts';
 import type { Configuration } from '../configuration.ts';
@@ -51,6 +52,9 @@ export type Variables = {
   problem?: string;
 };
 export type Env = { Variables: Variables };
+
+/** The router that routes and pages are mounted on. */
+export type Api = OpenAPIHono<Env>;
 
 /** A person on their side of one engagement. */
 export interface Membership {

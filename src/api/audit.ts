@@ -3,8 +3,14 @@ import type { Context } from 'hono';
 import { mayReadLog } from '../domain/permission.ts';
 import { Refused } from '../elevation/contract.ts';
 import { appendEvents, lengthOf, readLines } from '../store/log.ts';
-import { type Application, type Env, type Membership, membershipsOf, pickTenant } from './application.ts';
-import type { Api } from './server.ts';
+import {
+  type Api,
+  type Application,
+  type Env,
+  type Membership,
+  membershipsOf,
+  pickTenant,
+} from './application.ts';
 import { json, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

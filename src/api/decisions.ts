@@ -1,7 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { assess } from '../elevation/assess.ts';
-import { type Application, membershipsOf, pickTarget } from './application.ts';
-import type { Api } from './server.ts';
+import { type Api, type Application, membershipsOf, pickTarget } from './application.ts';
 import { askOf, body, decisionShape, json, questionShape, refusals } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

@@ -2,10 +2,9 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 import { PARTIES } from '../domain/party.ts';
-import type { Application, Env } from './application.ts';
+import type { Api, Application, Env } from './application.ts';
 import { callerOf, networkOf } from './client-address.ts';
 import { openPace } from './pace.ts';
-import type { Api } from './server.ts';
 import { line } from './shapes.ts';
 
 /** The command line: a public client, which has no secret to keep (RFC 6749, section 2.1). */

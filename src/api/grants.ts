@@ -4,9 +4,8 @@ import type { Person } from '../domain/person.ts';
 import { Refused } from '../elevation/contract.ts';
 import { endGrant } from '../elevation/end-grant.ts';
 import { type GrantWithHolder, listGrants } from '../store/grants.ts';
-import { type Application, membershipsIn, membershipsOf } from './application.ts';
+import { type Api, type Application, membershipsIn, membershipsOf } from './application.ts';
 import { grantJson, grantShape } from './present.ts';
-import type { Api } from './server.ts';
 import { idParameter, json, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

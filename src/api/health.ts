@@ -1,5 +1,4 @@
-import type { Application } from './application.ts';
-import type { Api } from './server.ts';
+import type { Api, Application } from './application.ts';
 
 /** `/healthz`: the process answers. `/readyz`: it could open a session now, recording and log included. */
 export function healthRoutes(server: Api, app: Application): void {

@@ -1,8 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Person } from '../domain/person.ts';
 import { liftLockout, lockOut } from '../elevation/lock-out.ts';
-import { type Application, membershipsOf, pickTenant } from './application.ts';
-import type { Api } from './server.ts';
+import { type Api, type Application, membershipsOf, pickTenant } from './application.ts';
 import { json, refusals, tenantQuery, words } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

@@ -1,8 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refused } from '../elevation/contract.ts';
 import { CONTENT_TYPE } from '../vitals/exposition.ts';
-import type { Application } from './application.ts';
-import type { Api } from './server.ts';
+import type { Api, Application } from './application.ts';
 
 /**
  * `/metrics` for whoever holds the token of the setting `metrics`. Without that setting there is nothing here: where

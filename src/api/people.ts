@@ -10,9 +10,8 @@ import { Refused } from '../elevation/contract.ts';
 import type { TokenSummary } from '../identity/tokens.ts';
 import { appendEvents, entriesWithin } from '../store/log.ts';
 import { people, sshKeys } from '../store/tables.ts';
-import { type Application, membershipsOf } from './application.ts';
+import { type Api, type Application, membershipsOf } from './application.ts';
 import { personJson } from './present.ts';
-import type { Api } from './server.ts';
 import { body, json, line, refusals } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

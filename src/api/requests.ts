@@ -11,9 +11,8 @@ import { submitRequest } from '../elevation/submit-request.ts';
 import { withdrawRequest } from '../elevation/withdraw-request.ts';
 import { listGrants } from '../store/grants.ts';
 import { answersTo, findRequest, listRequests } from '../store/requests.ts';
-import { type Application, membershipsIn, membershipsOf, pickTarget } from './application.ts';
+import { type Api, type Application, membershipsIn, membershipsOf, pickTarget } from './application.ts';
 import { grantJson, grantShape, personJson, requestJson, requestShape } from './present.ts';
-import type { Api } from './server.ts';
 import {
   askOf,
   body,

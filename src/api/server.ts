@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { matchedRoutes } from 'hono/route';
 import { Refused } from '../elevation/contract.ts';
-import type { Application, Env } from './application.ts';
+import type { Api, Application, Env } from './application.ts';
 import { auditRoutes } from './audit.ts';
 import { callerOf, incomingOf, networkOf } from './client-address.ts';
 import { sessionTokens } from './cookies.ts';
@@ -25,8 +25,6 @@ import { wellFormed } from './well-formed.ts';
 
 export const MAX_BODY = 64 * 1024;
 const API_PATH = '/api/v1';
-
-export type Api = OpenAPIHono<Env>;
 
 /** What people see. Handed in, so that the API knows nothing of it. */
 export interface Pages {

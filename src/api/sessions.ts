@@ -12,9 +12,15 @@ import { Refused } from '../elevation/contract.ts';
 import { terminateSession } from '../elevation/terminate-session.ts';
 import { appendEvents, uuidOf } from '../store/log.ts';
 import { listSessions, type SessionWithPerson } from '../store/sessions.ts';
-import { type Application, type Env, type Membership, membershipsIn, membershipsOf } from './application.ts';
+import {
+  type Api,
+  type Application,
+  type Env,
+  type Membership,
+  membershipsIn,
+  membershipsOf,
+} from './application.ts';
 import { sessionJson, sessionShape } from './present.ts';
-import type { Api } from './server.ts';
 import { idParameter, json, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

@@ -10,8 +10,14 @@ import { readPublicKey } from '../domain/ssh-public-key.ts';
 import { Refused } from '../elevation/contract.ts';
 import { appendEvents } from '../store/log.ts';
 import { hostKeys, people } from '../store/tables.ts';
-import { type Application, membershipsIn, membershipsOf, pickTarget, pickTenant } from './application.ts';
-import type { Api } from './server.ts';
+import {
+  type Api,
+  type Application,
+  membershipsIn,
+  membershipsOf,
+  pickTarget,
+  pickTenant,
+} from './application.ts';
 import { body, json, line, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 

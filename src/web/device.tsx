@@ -1,8 +1,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { Application, Env } from '../api/application.ts';
+import type { Api, Application, Env } from '../api/application.ts';
 import { FRESH_SECONDS, isFresh } from '../api/proof.ts';
-import type { Api } from '../api/server.ts';
 import { handleOf } from '../domain/membership.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
 import { visible } from '../domain/visible-text.ts';

@@ -1,5 +1,4 @@
-import type { Application } from '../api/application.ts';
-import type { Api } from '../api/server.ts';
+import type { Api, Application } from '../api/application.ts';
 import { requestPages } from './approver/answer.tsx';
 import { lockoutPages } from './approver/lockout.tsx';
 import { assetOf } from './assets.ts';

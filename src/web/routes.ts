@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
-import type { Application, Env } from '../api/application.ts';
+import type { Api, Application, Env } from '../api/application.ts';
 import { demand, type Proof, proofOf } from '../api/proof.ts';
-import type { Api } from '../api/server.ts';
 import { Refused } from '../elevation/contract.ts';
 import { readForm } from './forms.ts';
 import { pageBehind } from './problem.tsx';

@@ -1,9 +1,8 @@
 import type { Context } from 'hono';
-import type { Application, Env } from '../api/application.ts';
+import type { Api, Application, Env } from '../api/application.ts';
 import { callerOf, networkOf } from '../api/client-address.ts';
 import { pendingSignIn, sessionTokens, setSessionTokens } from '../api/cookies.ts';
 import { openPace } from '../api/pace.ts';
-import type { Api } from '../api/server.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
 import { visible } from '../domain/visible-text.ts';
 import { Refused } from '../elevation/contract.ts';

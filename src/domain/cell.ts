@@ -1,7 +1,8 @@
 import { type Calendar, calendarsOf, openAt } from './calendar.ts';
-import type { Engagement, Question } from './decision.ts';
+import type { Engagement } from './engagement.ts';
 import { rolesGiven } from './gives.ts';
 import type { Activity, Exception, Rule, Selector, Service, When } from './matrix.ts';
+import type { Question } from './question.ts';
 import { findTarget, type Labels, type Target } from './target.ts';
 
 /** Where R, A, C and I are written: `backups/restore`. */

@@ -1,9 +1,10 @@
 import { timeAt } from './calendar.ts';
 import type { Cell } from './cell.ts';
-import type { Engagement, Question, Rung } from './decision.ts';
 import { formatDuration } from './duration.ts';
+import type { Engagement } from './engagement.ts';
 import { isShortForm, rolesGiven, sshGives } from './gives.ts';
 import type { Activity, Exception, Rule, Selector, When } from './matrix.ts';
+import type { Question, Rung } from './question.ts';
 import type { RefusalCode } from './refusal.ts';
 import type { Protocol } from './request.ts';
 import type { Labels, Target } from './target.ts';

@@ -1,5 +1,5 @@
 import type { Party } from './party.ts';
-import type { Protocol } from './request.ts';
+import type { Protocol } from './protocol.ts';
 
 /** A yes, with its beginning and its end. */
 export interface Grant {

@@ -1,8 +1,9 @@
 import { type Cell, findCell, rulesFor } from './cell.ts';
-import type { Decision, Engagement, Question, Rung } from './decision.ts';
 import { parseDuration } from './duration.ts';
+import type { Engagement } from './engagement.ts';
 import { ANSWER_WITHIN, type Rule } from './matrix.ts';
 import type { Member } from './person.ts';
+import type { Decision, Question, Rung } from './question.ts';
 import { type Answerer, answerersOf, isInSquad, samePerson } from './squad.ts';
 import { findTarget } from './target.ts';
 

@@ -1,5 +1,5 @@
 import type { Party } from './party.ts';
-import type { Protocol } from './request.ts';
+import type { Protocol } from './protocol.ts';
 
 /**
  * The document of `matrix.yaml`, as it was parsed and found sound: no defaults filled in, since the digest is

@@ -1,5 +1,5 @@
 import { cellsCovering } from './cell.ts';
-import type { Engagement } from './decision.ts';
+import type { Engagement } from './engagement.ts';
 import type { Member } from './person.ts';
 import { answerersOf } from './squad.ts';
 

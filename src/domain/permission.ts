@@ -1,5 +1,6 @@
-import type { Decision, Engagement } from './decision.ts';
+import type { Engagement } from './engagement.ts';
 import type { Member, Person } from './person.ts';
+import type { Decision } from './question.ts';
 import { inAnySquad, isInSquad } from './squad.ts';
 
 /** Who may see and do what inside an engagement, a sentence each. Asking and answering are the matrix's. */

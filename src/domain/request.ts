@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { canonicalize } from 'json-canonicalize';
-import type { Decision, Engagement } from './decision.ts';
+import type { Engagement } from './engagement.ts';
 import type { Party } from './party.ts';
 import type { Person } from './person.ts';
+import type { Protocol } from './protocol.ts';
+import type { Decision } from './question.ts';
 
-export type Protocol = 'ssh' | 'postgres' | 'web';
+export type { Protocol } from './protocol.ts';
 
 export type RequestState = 'refused' | 'waiting' | 'approved' | 'denied' | 'withdrawn' | 'expired';
 

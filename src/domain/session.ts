@@ -1,4 +1,4 @@
-import type { Protocol } from './request.ts';
+import type { Protocol } from './protocol.ts';
 
 /**
  * Where a session's recording stands, relative to the recordings folder. Worked out from what the session is, never

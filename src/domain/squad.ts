@@ -1,4 +1,4 @@
-import type { Engagement } from './decision.ts';
+import type { Engagement } from './engagement.ts';
 import type { Squad } from './matrix.ts';
 import { PARTIES, type Party } from './party.ts';
 import type { Member } from './person.ts';

@@ -1,0 +1,2 @@
+/** How a target is reached. */
+export type Protocol = 'ssh' | 'postgres' | 'web';

@@ -4,9 +4,9 @@ import { formatDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { isShortForm, rolesGiven, sshGives } from './gives.ts';
 import type { Activity, Exception, Rule, Selector, When } from './matrix.ts';
+import type { Protocol } from './protocol.ts';
 import type { Question, Rung } from './question.ts';
 import type { RefusalCode } from './refusal.ts';
-import type { Protocol } from './request.ts';
 import type { Labels, Target } from './target.ts';
 
 /** How decisions speak: one line a fact, in the matrix's own words. A refusal's line begins with its code. */

@@ -1,5 +1,5 @@
 import type { Activity, SshGiven } from './matrix.ts';
-import type { Protocol } from './request.ts';
+import type { Protocol } from './protocol.ts';
 
 /** What a cell opens through the gateway. Pure reading of `gives`, in its short and its long form. */
 

@@ -90,6 +90,8 @@ export interface Admission {
   readonly remaining: number;
   /** Whether what is typed in a terminal is recorded too. */
   readonly recordInput: boolean;
+  /** `false`: what the person sends without a terminal stays here, and the target's input ends at once. */
+  readonly takesInput: boolean;
   /** Lines for the person before the first prompt; shown in terminals only. */
   readonly banner: readonly string[];
   /** Where the recording goes, relative to the recordings folder: `acme/2026/11/s_….cast`. */

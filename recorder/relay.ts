@@ -50,6 +50,7 @@ export class Relay {
   readonly #person: PersonSide;
   readonly #recording: Recording;
   readonly #clock: Clock;
+  readonly #takesInput: boolean;
   #target: TargetSide | null = null;
   #stopped = false;
   #openStreams = new Set<OutputStream>(['out', 'err']);
@@ -72,15 +73,18 @@ export class Relay {
     () => this.#person.resume(),
   );
 
-  constructor(person: PersonSide, recording: Recording, clock: Clock) {
+  /** @param takesInput whether anything of the person's goes on to the target; else its input ends as it starts */
+  constructor(person: PersonSide, recording: Recording, clock: Clock, takesInput: boolean) {
     this.#person = person;
     this.#recording = recording;
     this.#clock = clock;
+    this.#takesInput = takesInput;
+    if (!takesInput) this.#fromPerson.hold('not given');
   }
 
   readonly fromPerson: Omit<PersonEvents, 'gone'> = {
     input: bytes => {
-      if (this.#stopped || this.#target === null) return;
+      if (this.#stopped || this.#target === null || !this.#takesInput) return;
       if (this.#paused) {
         this.afterPause(() => this.fromPerson.input(bytes));
         return;
@@ -90,7 +94,9 @@ export class Relay {
       if (!this.#target.send(bytes)) this.#fromPerson.hold('target');
       if (this.#recording.full) this.#waitForDisk(this.#fromPerson);
     },
-    inputEnded: () => this.afterPause(() => this.#target?.endInput()),
+    inputEnded: () => {
+      if (this.#takesInput) this.afterPause(() => this.#target?.endInput());
+    },
     resized: (...size) => {
       if (this.#stopped) return;
       this.#size = size;
@@ -132,7 +138,8 @@ export class Relay {
     this.#target = target;
     if (this.#size !== null && !this.#paused) target.resize(...this.#size);
     if (!this.#fromTarget.held) target.start();
-    if (!this.#fromPerson.held) this.#person.resume();
+    if (!this.#takesInput) this.afterPause(() => target.endInput());
+    else if (!this.#fromPerson.held) this.#person.resume();
   }
 
   /**

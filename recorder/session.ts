@@ -257,7 +257,9 @@ export class Session {
         recording.marker(transfer === null ? `${kind}: ${command}` : `transfer: ${command}`);
       const passed = Object.entries(this.#person.environment).map(([name, value]) => `${name}=${value}`);
       if (passed.length > 0) recording.marker(`env: ${passed.join(' ')}`);
-      this.#relay = new Relay(this.#person, recording, clock);
+      const takesInput = terminal !== null || admission.takesInput;
+      if (!takesInput) recording.marker('input: none is passed on, for the grant gives no transfer');
+      this.#relay = new Relay(this.#person, recording, clock, takesInput);
       this.#suspension?.holds(this.#relay, recording);
       return true;
     } catch (cause) {

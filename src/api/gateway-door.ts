@@ -154,6 +154,7 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
           protocol: channel.protocol,
           kind: channel.kind,
           command: channel.command,
+          pty: channel.pty,
           address: channel.address,
           username: channel.username,
           gateway,
@@ -305,6 +306,7 @@ function admissionOf(
     address,
     hostKeys,
     recordInput,
+    takesInput,
     inForce,
   }: Extract<Awaited<ReturnType<typeof admitSession>>['result'], { admitted: true }>,
   person: Person,
@@ -334,6 +336,7 @@ function admissionOf(
     deadline: grant.endsAt.getTime(),
     remaining: grant.endsAt.getTime() - now.getTime(),
     recordInput,
+    takesInput,
     banner: [
       `${grant.cell} on ${grant.target}.${grant.tenant}, until ${until} ${matrix.timezone}. What is shown${recordInput ? ' and typed' : ''} is recorded.`,
       ...(runbook ? [`Runbook: ${runbook}`] : []),

@@ -34,3 +34,49 @@ export const isShortForm = ({ gives }: Pick<Activity, 'gives'>): boolean =>
   gives?.ssh !== undefined && !isLong(gives.ssh);
 
 const isLong = (given: readonly string[] | SshGiven): given is SshGiven => 'logins' in given;
+
+/** A channel as a client asks for it over SSH. */
+export interface SshAsked {
+  /** `shell`, `exec` or `subsystem`. */
+  readonly kind: string;
+  /** The command of an exec, the name of a subsystem. */
+  readonly command: string | null;
+  readonly pty: boolean;
+}
+
+export type SshRight = 'exec' | 'transfer';
+
+/**
+ * The copy that stock scp sends, and nothing that a shell would read as more than that: no other option, no
+ * operator, no substitution.
+ */
+const COPY =
+  /^(?:\/usr)?(?:\/bin\/)?scp(?: -[dpqrv]+)* -[dpqrv]*[ft](?: -[dpqrv]+)*(?: --)? [\w./~@%+=:,*? '"-]+$/;
+/** Programs that move files between two ends, wherever a command names them. */
+const MOVES_FILES =
+  /(?<![\w.-])(?:scp|sftp|sftp-server|internal-sftp|rsync|git(?:-| +)(?:upload-pack|receive-pack|upload-archive)|rz|sz)(?![\w.-])/i;
+
+/**
+ * What a channel needs besides its login. A terminal with a shell needs nothing more. What cannot be told apart needs
+ * both: a shell without a terminal carries whatever is piped into it. A command that only needs `exec` may still hide
+ * a program that moves files, so it must get no input (`takesInput`): no such program does anything without.
+ */
+export function sshNeeds({ kind, command, pty }: SshAsked): readonly SshRight[] {
+  if (kind === 'shell' && pty) return [];
+  if (kind === 'subsystem' && command === 'sftp') return ['transfer'];
+  if (kind !== 'exec' || command === null) return ['exec', 'transfer'];
+  // The shell takes quotes and backslashes out of a name.
+  const plain = command.replaceAll(/['"\\]/g, '');
+  if (!MOVES_FILES.test(plain)) return ['exec'];
+  return COPY.test(command) && !pty ? ['transfer'] : ['exec', 'transfer'];
+}
+
+/** What of it a cell does not give; empty: it may open. */
+export const sshLacks = (activity: Pick<Activity, 'gives'>, asked: SshAsked): readonly SshRight[] => {
+  const rights = sshGives(activity);
+  return sshNeeds(asked).filter(right => !rights[right]);
+};
+
+/** Whether what a person sends goes on to the target. In a terminal it does. */
+export const takesInput = (activity: Pick<Activity, 'gives'>, { kind, pty }: SshAsked): boolean =>
+  pty || kind !== 'exec' || sshGives(activity).transfer;

@@ -1,5 +1,7 @@
 import { cellsCovering, findCell, givesRole } from '../domain/cell.ts';
+import type { Engagement } from '../domain/decision.ts';
 import { formatDuration } from '../domain/duration.ts';
+import { type SshRight, sshLacks, takesInput } from '../domain/gives.ts';
 import { type Grant, isLive } from '../domain/grant.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
@@ -17,6 +19,8 @@ export interface Knock {
   readonly protocol: Protocol;
   readonly kind: string;
   readonly command: string | null;
+  /** Whether it asks for a terminal. */
+  readonly pty: boolean;
   /** The person's address. */
   readonly address: string;
   /** As the client sent it. */
@@ -37,14 +41,16 @@ export type Admitted =
       readonly address: string;
       readonly hostKeys: readonly string[];
       readonly recordInput: boolean;
+      /** `false`: what the person sends stays at the gateway. */
+      readonly takesInput: boolean;
       readonly inForce: TenantInForce;
     }
   | { readonly admitted: false; readonly code: string; readonly lines: readonly string[] };
 
 /**
  * Asks the grant, against the clock, for one session. Admission and refusal both stand in the log, a refusal that is
- * repeated within a minute once. Where several
- * live grants fit, the one that lasts longest is used, so that overlapping grants do not cut each other.
+ * repeated within a minute once. Where several live grants fit, the one that lasts longest is used, so that
+ * overlapping grants do not cut each other; one whose cell gives what is asked for goes before one that does not.
  */
 export async function admitSession(
   look: Look,
@@ -98,15 +104,18 @@ export async function admitSession(
     );
   }
   const grants = await look.liveGrants(person.id, knock.tenant, knock.target, outside.now);
-  const grant = grants.find(
+  const fitting = grants.filter(
     held => held.role === knock.role && held.protocol === knock.protocol && isLive(held, outside.now),
   );
+  const grant = fitting.find(held => lacking(engagement, held, knock).length === 0) ?? fitting[0];
   if (!grant) return refuse('no-grant', ...howToAsk(inForce, person, knock, grants));
   if (await look.clockPutBack(grant, outside.now)) {
     return refuse('clock-skew', 'The clock was put back since this grant was given. Ask anew.');
   }
   const lost = whyNoLonger(inForce, person, grant, outside.now);
   if (lost) return refuse(lost.code, lost.line);
+  const lacks = lacking(engagement, grant, knock);
+  if (lacks.length > 0) return refuse('not-given', ...notGiven(grant, knock, lacks));
   const hostKeys = await look.hostKeys(knock.tenant, knock.target);
   const written = target.ssh?.host_key ?? [];
   const pinned = [...hostKeys, ...(typeof written === 'string' ? [written] : written)];
@@ -145,6 +154,7 @@ export async function admitSession(
     segments: null,
   };
   const recording = recordingPath(session);
+  const activity = findCell(engagement, grant.cell)?.activity;
   const opened = { ...session, recording };
   return {
     result: {
@@ -153,7 +163,8 @@ export async function admitSession(
       grant,
       address,
       hostKeys: pinned,
-      recordInput: findCell(engagement, grant.cell)?.activity.record === 'input',
+      recordInput: activity?.record === 'input',
+      takesInput: knock.protocol !== 'ssh' || (activity !== undefined && takesInput(activity, knock)),
       inForce,
     },
     changes: [{ insert: 'session', record: opened }],
@@ -178,6 +189,28 @@ export async function admitSession(
       },
     ],
   };
+}
+
+/** What a knock needs and the cell of a grant does not give; a cell that is gone gives nothing. */
+function lacking(engagement: Engagement, grant: Grant, knock: Knock): readonly SshRight[] {
+  if (knock.protocol !== 'ssh') return [];
+  const cell = findCell(engagement, grant.cell);
+  return sshLacks(cell?.activity ?? {}, knock);
+}
+
+const RIGHTS: Readonly<Record<SshRight, string>> = {
+  exec: 'commands (exec)',
+  transfer: 'file transfer (transfer)',
+};
+
+function notGiven(grant: Grant, knock: Knock, lacks: readonly SshRight[]): string[] {
+  const shell = `ssh ${grant.role}@${grant.target}`;
+  return [
+    `${grant.cell} gives ${grant.role} no ${lacks.map(right => RIGHTS[right]).join(' and no ')}.`,
+    knock.kind === 'shell'
+      ? `Without a terminal a shell takes whatever is sent into it. Open one with a terminal: ${shell}`
+      : `It gives a shell: ${shell}`,
+  ];
 }
 
 /** What is missing, and the exact command that asks for it, per cell that would fit. */

@@ -12,7 +12,16 @@ const minute = Math.floor(Date.now() / 60_000) * 60_000;
 async function knock(person: Person, where: string, seconds: number, change: Partial<Knock> = {}) {
   const [role, target] = where.split('@') as [string, string];
   const asked: Knock = {
-    ...{ tenant: 'acme', role, target, protocol: 'ssh', kind: 'shell', command: null, username: where },
+    ...{
+      tenant: 'acme',
+      role,
+      target,
+      protocol: 'ssh',
+      kind: 'shell',
+      command: null,
+      pty: true,
+      username: where,
+    },
     ...{ address: '192.0.2.1', gateway: 'local-1', signInWithin: 3600 },
     ...change,
   };

@@ -77,6 +77,11 @@ describe('a grant', () => {
       'not-given',
     ],
     [
+      'whose cell gives a shell alone, where a command is asked for',
+      source => source.replace('ssh: [root, backup], postgres', 'ssh: { logins: [root] }, postgres'),
+      'not-given',
+    ],
+    [
       'whose cell asks for a fresh sign-in',
       source => source.replace('        for: 2h ', '        sign_in_within: 1s\n        for: 2h '),
       'sign-in-needed',

@@ -93,6 +93,7 @@ export class FakeControlPlane implements ControlPlane {
         deadline: Date.now() + 600_000,
         remaining: 600_000,
         recordInput: false,
+        takesInput: true,
         banner: [],
         recording: `acme/2026/11/${session}.cast`,
         person: asked.person,

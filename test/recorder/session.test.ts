@@ -180,6 +180,42 @@ function spawnedTerminal(run: Run): string {
   return `/proc/${pid}/fd/0`;
 }
 
+describe('where the grant gives no transfer', () => {
+  beforeEach(() => {
+    house.controlPlane.answer = admission => ({ ...admission, takesInput: false });
+  });
+
+  test('a command gets no input and says all that it has to say', async () => {
+    const ran = await house.ssh(['echo before; cat; echo after'], randomBytes(3_000_000)).ended;
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(ran.stdout.toString()).toBe('before\nafter\n');
+    const ending = await house.controlPlane.ended();
+    expect(ending).toMatchObject({ reason: 'closed', bytesIn: 0 });
+    expect(checkedCast(house, ending).markers).toContain(
+      'input: none is passed on, for the grant gives no transfer',
+    );
+  });
+
+  test('a copy that hides in a command moves nothing', async () => {
+    const there = join(sshd.folder, 'hidden.bin');
+    const said = Buffer.from('C0644 5 hidden.bin\nhello\0');
+    await house.ssh([`$(echo s)cp -t ${there}`], said).ended;
+    await house.controlPlane.ended();
+    expect(existsSync(there)).toBe(false);
+    house.controlPlane.answer = admission => admission;
+    await house.ssh([`$(echo s)cp -t ${there}`], said).ended;
+    expect(readFileSync(there, 'utf8')).toBe('hello');
+  });
+
+  test('a terminal goes on as it is', async () => {
+    const run = house.ssh(['-tt', 'stty -echo; echo REA""DY; read x; echo "<$x>"'], 'open');
+    await run.says('READY');
+    run.type('typed\n');
+    await run.says('<typed>');
+    expect((await run.ended).status).toBe(0);
+  });
+});
+
 describe('a copy', () => {
   let file: string;
   const bytes = randomBytes(300_000);

@@ -3,8 +3,9 @@ import { type AccessRequest, digestOf, displayOf, stateAt } from '../domain/requ
 import { requireFewChanges, requirePace } from './asking-pace.ts';
 import { assessAmong } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
+import { lettersTo } from './letters.ts';
 import { lookAgain } from './record-approval.ts';
-import { factsOf, lettersTo } from './submit-request.ts';
+import { factsOf } from './submit-request.ts';
 
 export interface Amendment {
   readonly tenant: string;

@@ -2,7 +2,7 @@ import { handleOf } from '../domain/membership.ts';
 import { stateAt } from '../domain/request.ts';
 import type { Look, Outside, Step } from './contract.ts';
 import { closing } from './end-grant.ts';
-import { linesOf } from './submit-request.ts';
+import { linesOf } from './letters.ts';
 
 /** Writes down that nobody answered in time, and tells those whom the cell escalates to. Twice is once. */
 export async function expireRequest(

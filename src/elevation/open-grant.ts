@@ -6,7 +6,7 @@ import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
 import type { Assessment } from './assess.ts';
 import { type Change, type Letter, type Outside, Refused } from './contract.ts';
-import { linesOf } from './submit-request.ts';
+import { linesOf } from './letters.ts';
 
 /**
  * A yes becomes a grant, in the commit of the answer that completed it. Its clock starts now (or at the asked

@@ -9,8 +9,8 @@ import { sameEmail } from '../domain/squad.ts';
 import { requireAgreedClocks } from './agreed-clocks.ts';
 import { type Assessment, assess } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
+import { linesOf } from './letters.ts';
 import { openGrant } from './open-grant.ts';
-import { linesOf } from './submit-request.ts';
 
 export interface Answer {
   readonly tenant: string;

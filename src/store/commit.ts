@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Change, Letter, Look, Outside, Step } from '../elevation/contract.ts';
 import type { Message } from '../notifiers/contract.ts';
+import type { Clock } from './clock.ts';
 import type { Database, Transaction } from './database.ts';
 import { appendEvents } from './log.ts';
 import { type EngagementCache, lookIn } from './look.ts';
 import { withinPace } from './paced-events.ts';
 import { type DatabaseTime, skewBetween } from './skew.ts';
 import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
+
+export type { Clock } from './clock.ts';
 
 /** Which channels of the installation reach these people and squads. */
 export type Route = (letter: Letter) => readonly string[];
@@ -20,10 +23,6 @@ export type Commit = <T>(
   tenant: string,
   step: (look: Look, outside: Outside) => Promise<Step<T>>,
 ) => Promise<T>;
-
-export interface Clock {
-  now(): Date;
-}
 
 export function committer(
   database: Database,

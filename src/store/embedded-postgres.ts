@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lockData } from './lock-data.ts';
 import { exists } from './postgres-binaries.ts';
-import { type Place, PORT, preparePlace, type Way } from './postgres-place.ts';
-import { EmbeddedPostgresError, type Log, servesData, supervise } from './postgres-process.ts';
+import { PORT, preparePlace, type Way } from './postgres-place.ts';
+import { EmbeddedPostgresError, type Log, type Place, servesData, supervise } from './postgres-process.ts';
 import { type Server, startServer, withLines } from './postgres-server.ts';
 
 export { EmbeddedPostgresError } from './postgres-process.ts';

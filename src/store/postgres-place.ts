@@ -24,22 +24,7 @@ import {
   makeLinks,
   othersReach,
 } from './postgres-binaries.ts';
-import { EmbeddedPostgresError, ENVIRONMENT } from './postgres-process.ts';
-
-/** Where and as whom the embedded PostgreSQL runs. */
-export interface Place {
-  readonly binaries: Binaries;
-  /** Programs are started as `[...prefix, program, ...arguments]`. */
-  readonly prefix: readonly string[];
-  /** The user and group to become, or null to stay who we are. */
-  readonly become: { readonly uid: number; readonly gid: number } | null;
-  /** PostgreSQL's data directory; `<dataDirectory>.new` is used while it is being made. */
-  readonly dataDirectory: string;
-  /** Mode 0700 and short enough for a Unix socket. */
-  readonly socketFolder: string;
-  /** Removes a socket folder that was made for this run only. */
-  readonly leave: () => Promise<void>;
-}
+import { EmbeddedPostgresError, ENVIRONMENT, type Place } from './postgres-process.ts';
 
 /**
  * - `self`: as the user that we are.

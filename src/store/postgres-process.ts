@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processExists } from './lock-data.ts';
-import type { Place } from './postgres-place.ts';
+import type { Binaries } from './postgres-binaries.ts';
 
 /** What PostgreSQL's output goes to; a pino logger is one. */
 export interface Log {
@@ -33,6 +33,21 @@ export class EmbeddedPostgresError extends Error {
     this.name = 'EmbeddedPostgresError';
     this.code = code;
   }
+}
+
+/** Where and as whom the embedded PostgreSQL runs. */
+export interface Place {
+  readonly binaries: Binaries;
+  /** Programs are started as `[...prefix, program, ...arguments]`. */
+  readonly prefix: readonly string[];
+  /** The user and group to become, or null to stay who we are. */
+  readonly become: { readonly uid: number; readonly gid: number } | null;
+  /** PostgreSQL's data directory; `<dataDirectory>.new` is used while it is being made. */
+  readonly dataDirectory: string;
+  /** Mode 0700 and short enough for a Unix socket. */
+  readonly socketFolder: string;
+  /** Removes a socket folder that was made for this run only. */
+  readonly leave: () => Promise<void>;
 }
 
 /** How a supervised PostgreSQL ended; `lines` are the last that it wrote. */

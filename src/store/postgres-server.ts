@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Place, PORT } from './postgres-place.ts';
+import { PORT } from './postgres-place.ts';
+import type { Place } from './postgres-process.ts';
 import {
   EmbeddedPostgresError,
   type Exit,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Clock } from './commit.ts';
+import type { Clock } from './clock.ts';
 import type { Database, Transaction } from './database.ts';
 
 /** Asks the database what time it is. */

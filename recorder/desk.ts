@@ -47,14 +47,13 @@ export class SessionDesk implements Desk {
     this.#asking = setInterval(() => void this.#renew(), parts.limits.renewMs);
   }
 
-  begin(request: RequestedChannel, person: PersonSide, reach: Reach): Session {
+  begin(request: RequestedChannel, person: PersonSide, reach: Reach): void {
     const session = new Session(request, person, reach, {
       ...this.#parts,
       admitted: known => this.#admitted(known),
     });
     this.#all.add(session);
     void session.done.then(() => this.#all.delete(session));
-    return session;
   }
 
   live(): readonly LiveSession[] {

@@ -1,7 +1,6 @@
 import type { Admission, ControlPlane, RequestedChannel } from '../control-plane.ts';
 import type { OutputStream } from '../recording/recording.ts';
 import type { Logger } from '../reports.ts';
-import type { Session } from '../session.ts';
 
 /**
  * What a protocol must offer so that `session.ts` can admit, record, relay and close without knowing it. A protocol is
@@ -78,7 +77,7 @@ export interface Desk {
   readonly controlPlane: ControlPlane;
   readonly logger: Logger;
   /** Takes a channel whose person is known through its life; the answer is live at once and never throws. */
-  begin(request: RequestedChannel, person: PersonSide, reach: Reach): Session;
+  begin(request: RequestedChannel, person: PersonSide, reach: Reach): void;
 }
 
 export interface Listener {

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { ChatMessage } from './chat-room.ts';
+import type { ChatMessage } from './chat-message.ts';
 import type { Part, Span } from './slack-message.ts';
 
 type Html = ReturnType<typeof html>;

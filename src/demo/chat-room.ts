@@ -1,27 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Webhook } from 'standardwebhooks';
+import type { ChatMessage } from './chat-message.ts';
 import { CHAT_CSS, CHAT_JS, chatPage, messageList, notFoundPage } from './chat-pages.ts';
 import { closeServer, listenOnLoopback, readBody } from './listening.ts';
 import { isWebAddress, linksOf, type Part, readSlackMessage, wordsOf } from './slack-message.ts';
-
-/** One thing that arrived. */
-export interface ChatMessage {
-  /** Counts up from 1. */
-  readonly id: number;
-  readonly at: Date;
-  readonly via: 'slack' | 'webhook';
-  readonly room: string;
-  /** The signature held; a Slack webhook has none, its secret is the address. */
-  readonly verified: boolean;
-  /** Why it was refused, null when it was not. A refused message has no parts and no payload. */
-  readonly refusal: string | null;
-  readonly parts: readonly Part[];
-  /** The words of `parts`. */
-  readonly text: string;
-  readonly links: ReadonlyArray<{ text: string; url: string }>;
-  readonly payload: unknown;
-}
 
 export interface ChatRoomOptions {
   /** 0: any. A port that is taken is left alone, and any free one used. */

@@ -8,8 +8,15 @@ import { Page } from '../layout.tsx';
 import { As, CellLink, Empty, Explanation, Notice, PartyChip, partySide } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
 import { placeOf } from '../time-words.ts';
-import type { AskProblem } from './ask.tsx';
 import { type Login, loginsOf, needsTicket, severitiesOf, type TargetChoice } from './choices.ts';
+
+/** What the page says when the answer is no, and what needs another look. */
+export interface AskProblem {
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly cell: string | null;
+  readonly fields: readonly string[];
+}
 
 const askPath = (tenant: string, target: string, activity: string): string =>
   `/ask?${new URLSearchParams({ tenant, target, activity })}`;

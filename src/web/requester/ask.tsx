@@ -9,7 +9,7 @@ import { check, readForm } from '../forms.ts';
 import { respond } from '../layout.tsx';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
-import { AskForm, ChooseWhat } from './ask-form.tsx';
+import { AskForm, type AskProblem, ChooseWhat } from './ask-form.tsx';
 import { choicesOf, loginsOf } from './choices.ts';
 
 const asked = z.object({
@@ -32,14 +32,6 @@ const LABELS: Readonly<Record<string, string>> = {
   severity: 'Severity',
   at: 'From when',
 };
-
-/** What the page says when the answer is no, and what needs another look. */
-export interface AskProblem {
-  readonly title: string;
-  readonly lines: readonly string[];
-  readonly cell: string | null;
-  readonly fields: readonly string[];
-}
 
 /** `/ask`: first what for, as links; then a form with the limits of that line of the matrix. */
 export function askPages(routes: SignedInRoutes, app: Application): void {

@@ -7,6 +7,7 @@ import { PARTIES, type Party } from '../domain/party.ts';
 import { visible } from '../domain/visible-text.ts';
 import { Refused } from '../elevation/contract.ts';
 import type { WaitingDevice } from '../identity/device.ts';
+import { CodeField } from './code-field.tsx';
 import { readForm } from './forms.ts';
 import { Page, respond, SwitchForms } from './layout.tsx';
 import { Apart, As, Fact, Moment, Notice, Sides, Until } from './parts.tsx';
@@ -153,26 +154,10 @@ function CodePage({
         ) : null}
         <form method="post" action="/device">
           <As of={reader} />
-          <label for="code">
-            The code that your own terminal shows
-            <input
-              id="code"
-              name="code"
-              class="code"
-              autocomplete="off"
-              autocapitalize="characters"
-              spellcheck={false}
-              maxlength={40}
-              placeholder="XXXX-XXXX"
-              required
-              aria-describedby="code-hint"
-              {...(said === 'wrong' ? { 'aria-invalid': 'true' as const } : {})}
-            />
-          </label>
-          <p id="code-hint" class="muted">
+          <CodeField wrong={said === 'wrong'}>
             Did somebody send you here, or read a code to you? Then it is their terminal, and it would become
             you. Close this page.
-          </p>
+          </CodeField>
           <button type="submit">Show what asks</button>
         </form>
       </article>

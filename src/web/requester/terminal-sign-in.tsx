@@ -9,6 +9,7 @@ import {
   MOST_CODES,
   type WaitingTerminal,
 } from '../../store/ssh-sign-ins.ts';
+import { CodeField } from '../code-field.tsx';
 import { readForm } from '../forms.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
 import { As, Fact, Notice, Sides, Until } from '../parts.tsx';
@@ -131,25 +132,10 @@ function TerminalPage({ reader, terminal, path, wrong }: Props) {
         </dl>
         <form method="post" action={path}>
           <As of={reader} />
-          <label for="code">
-            The code that your own terminal shows
-            <input
-              id="code"
-              name="code"
-              class="code"
-              autocomplete="off"
-              autocapitalize="characters"
-              spellcheck={false}
-              placeholder="XXXX-XXXX"
-              required
-              aria-describedby="code-hint"
-              {...(wrong ? { 'aria-invalid': 'true' as const } : {})}
-            />
-          </label>
-          <p id="code-hint" class="muted">
+          <CodeField wrong={wrong}>
             Did somebody send you this link, or read a code to you? Then it is their terminal. Close this
             page.
-          </p>
+          </CodeField>
           <button type="submit">Sign this terminal in as me</button>
         </form>
       </article>

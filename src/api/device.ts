@@ -1,9 +1,10 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
+import { networkOf } from '../domain/network.ts';
 import { PARTIES } from '../domain/party.ts';
 import type { Api, Application, Env } from './application.ts';
-import { callerOf, networkOf } from './client-address.ts';
+import { callerOf } from './client-address.ts';
 import { openPace } from './pace.ts';
 import { line } from './shapes.ts';
 

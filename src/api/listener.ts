@@ -1,8 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { serve } from '@hono/node-server';
+import { networkOf } from '../domain/network.ts';
 import type { WebSettings } from '../limits.ts';
-import { addressOf, isProxy, networkOf, type Proxies } from './client-address.ts';
+import { addressOf, isProxy, type Proxies } from './client-address.ts';
 
 /** How long requests in hand may take once nothing new is accepted. */
 const REQUEST_MS = 5_000;

@@ -1,8 +1,9 @@
 import type { Context } from 'hono';
 import type { Api, Application, Env } from '../api/application.ts';
-import { callerOf, networkOf } from '../api/client-address.ts';
+import { callerOf } from '../api/client-address.ts';
 import { pendingSignIn, sessionTokens, setSessionTokens } from '../api/cookies.ts';
 import { openPace } from '../api/pace.ts';
+import { networkOf } from '../domain/network.ts';
 import { PARTIES, type Party } from '../domain/party.ts';
 import { visible } from '../domain/visible-text.ts';
 import { Refused } from '../elevation/contract.ts';

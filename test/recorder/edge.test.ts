@@ -6,10 +6,10 @@ import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createHostKey } from '../../recorder/main.ts';
 import { GARBLED } from '../../recorder/messages.ts';
-import { networkOf } from '../../recorder/protocols/ssh/limits.ts';
 import { checkedCast } from './cast.ts';
 import { House, Run } from './house.ts';
 import { makeKey, type Sshd, startSshd } from './sshd.ts';
+import { knownClient } from './wire.ts';
 
 let sshd: Sshd;
 let house: House;
@@ -235,7 +235,7 @@ test('agent, X11 and unknown subsystems do not get through', async () => {
 
 test('a client that grants a huge window and reads nothing does not fill the memory', async () => {
   const before = process.memoryUsage().rss;
-  const client = await knownClient();
+  const client = await knownClient(house);
   const insides = client as unknown as {
     _sock: Socket;
     _protocol: { channelWindowAdjust(channel: number, amount: number): void };
@@ -284,7 +284,7 @@ test('signals reach the target, and the record says so', async () => {
   const pinned = `ssh-ed25519 ${key.getPublicSSH().toString('base64')}`;
   house.controlPlane.answer = admission => ({ ...admission, port, hostKeys: [pinned] });
 
-  const client = await knownClient();
+  const client = await knownClient(house);
   const signal = await new Promise(resolve => {
     client.exec('wait', (error, channel) => {
       if (error) throw error;
@@ -305,16 +305,6 @@ test('signals reach the target, and the record says so', async () => {
   target.close();
 });
 
-test.each([
-  ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['2001:0db8:0:0:ffff::2', '2001:db8:0:0::/64'],
-  ['2001:db8:0:1:1:2:3:4', '2001:db8:0:1::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
-  ['192.0.2.7', '192.0.2.7'],
-])('the network of %s is %s', (address, network) => expect(networkOf(address)).toBe(network));
-
 describe('control characters open nothing, and are told so:', () => {
   test.each([
     ['NUL in a command', 'root@db01', 'echo a\0b'],
@@ -322,7 +312,7 @@ describe('control characters open nothing, and are told so:', () => {
     ['NUL in a name', 'root@db01\0x', 'echo never'],
     ['a newline in a name', 'root@db01\nx', 'echo never'],
   ])('%s', async (_name, username, command) => {
-    const client = await knownClient(username);
+    const client = await knownClient(house, username);
     let said = '';
     const status = await new Promise(resolve => {
       client.exec(command, (error, channel) => {
@@ -376,15 +366,3 @@ test('the words of a hostile target decide nothing and are told to nobody', asyn
   expect(told).not.toMatch(/host key|all is well|\u001b/);
   target.close();
 });
-
-/** A client of our own making, signed in as Maya. */
-async function knownClient(username = 'root@db01'): Promise<ssh2.Client> {
-  const privateKey = readFileSync(join(house.folder, 'maya'));
-  const client = new ssh2.Client();
-  await new Promise<void>((resolve, reject) => {
-    client.on('error', reject);
-    client.on('ready', resolve);
-    client.connect({ host: '127.0.0.1', port: house.gateway.port, username, privateKey });
-  });
-  return client;
-}

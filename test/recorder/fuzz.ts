@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { garbled, spoken } from '../../recorder/messages.ts';
 import { ptyOf, saneSize } from '../../recorder/protocols/ssh/channel.ts';
 import { blobOfLine, publicLine, typeOfBlob } from '../../recorder/protocols/ssh/keys.ts';
-import { networkOf, plainAddress } from '../../recorder/protocols/ssh/limits.ts';
 import { transferOf } from '../../recorder/recording/transfers.ts';
 import { CredentialError } from '../../src/credentials/contract.ts';
 import { createUserCa, signUserCertificate } from '../../src/credentials/ssh-certificate.ts';
 import { admits, holdsKey, readAuthorities } from '../../src/demo/user-certificate.ts';
+import { networkOf, plainAddress } from '../../src/domain/network.ts';
 import { readPublicKey } from '../../src/domain/ssh-public-key.ts';
 import { sshString, uint32 } from './wire.ts';
 

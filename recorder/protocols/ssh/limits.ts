@@ -1,4 +1,5 @@
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { networkOf, plainAddress } from '../../../src/domain/network.ts';
 import type { EdgeLimits } from '../contract.ts';
 
 /** Connections of one kind, over all and for each network that an address belongs to. */
@@ -249,23 +250,4 @@ export class Visit {
     this.#since = performance.now();
     this.#timer = setTimeout(() => this.#socket.destroy(), ms);
   }
-}
-
-/** An IPv4 address that arrived on an IPv6 socket is written as IPv4. */
-export function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
-}
-
-/** What one party is given: an IPv4 address, or a /64 of IPv6. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head, tail] = address.replace(/%.*$/, '').split('::');
-  const groups = (part: string | undefined) => (part ? part.split(':') : []);
-  const front = groups(head);
-  const back = groups(tail);
-  // A dotted quad at the end stands for two groups.
-  const length = front.length + back.length + (address.includes('.') ? 1 : 0);
-  const all = [...front, ...Array<string>(Math.max(0, 8 - length)).fill('0'), ...back];
-  const four = all.slice(0, 4).map(group => Number.parseInt(group, 16).toString(16));
-  return `${four.join(':')}::/64`;
 }

@@ -1,6 +1,7 @@
 import { createHash, sign, timingSafeEqual } from 'node:crypto';
 import { connect as connectSocket, type Socket } from 'node:net';
 import ssh2, { type Client, type ClientChannel } from 'ssh2';
+import { plainAddress } from '../../../src/domain/network.ts';
 import type { Admission, ControlPlane, RequestedChannel } from '../../control-plane.ts';
 import {
   type ListenOptions,
@@ -12,7 +13,6 @@ import {
 import { algorithmsForTarget, isHostKeyType } from './algorithms.ts';
 import type { Pty } from './channel.ts';
 import { blobOfLine, fingerprint, publicLine, typeOfBlob } from './keys.ts';
-import { plainAddress } from './limits.ts';
 import { onTinyPackets, presentCertificate } from './ssh2-internals.ts';
 import { TargetChannel } from './target-channel.ts';
 import { Upkeep } from './upkeep.ts';

@@ -1,19 +1,14 @@
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { House, Run } from './house.ts';
-import { makeKey, type Sshd, startSshd } from './sshd.ts';
+import { describe, expect, test } from 'vitest';
+import { houseForEachTest } from './for-each-test.ts';
+import { type House, Run } from './house.ts';
+import { makeKey } from './sshd.ts';
 
-let sshd: Sshd;
 let house: House;
-beforeAll(async () => {
-  sshd = await startSshd();
+houseForEachTest(opened => {
+  house = opened;
 });
-afterAll(() => sshd.stop());
-beforeEach(async () => {
-  house = await House.open(sshd);
-});
-afterEach(() => house.close());
 
 const TRANSPORT = {
   ciphers: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes192-ctr', 'aes256-ctr'],

@@ -3,24 +3,22 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHostKey } from '../../recorder/main.ts';
 import { GARBLED } from '../../recorder/messages.ts';
 import { checkedCast } from './cast.ts';
-import { House, Run } from './house.ts';
-import { makeKey, type Sshd, startSshd } from './sshd.ts';
+import { houseForEachTest } from './for-each-test.ts';
+import { type House, Run } from './house.ts';
+import { makeKey } from './sshd.ts';
 import { knownClient } from './wire.ts';
 
-let sshd: Sshd;
 let house: House;
-beforeAll(async () => {
-  sshd = await startSshd();
-});
-afterAll(() => sshd.stop());
-beforeEach(async () => {
-  house = await House.open(sshd, { limits: { authenticationMs: 1500, unknownPerAddress: 8 } });
-});
-afterEach(() => house.close());
+houseForEachTest(
+  opened => {
+    house = opened;
+  },
+  { limits: { authenticationMs: 1500, unknownPerAddress: 8 } },
+);
 
 const stranger = (extra: readonly string[], input: 'open' | 'closed' = 'closed') =>
   new Run(

@@ -2,21 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkedCast, readCast } from './cast.ts';
+import { houseForEachTest } from './for-each-test.ts';
 import { House } from './house.ts';
-import { makeKey, type Sshd, startSshd } from './sshd.ts';
+import { makeKey, type Sshd } from './sshd.ts';
 
 let sshd: Sshd;
 let house: House;
-beforeAll(async () => {
-  sshd = await startSshd();
+houseForEachTest((opened, reached) => {
+  house = opened;
+  sshd = reached;
 });
-afterAll(() => sshd.stop());
-beforeEach(async () => {
-  house = await House.open(sshd);
-});
-afterEach(() => house.close());
 
 const endsIn = (ms: number) => {
   house.controlPlane.answer = admission => ({ ...admission, deadline: Date.now() + ms, remaining: ms });

@@ -1,21 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { checkedCast } from './cast.ts';
-import { House, Run } from './house.ts';
-import { type Sshd, startSshd } from './sshd.ts';
+import { houseForEachTest } from './for-each-test.ts';
+import { type House, Run } from './house.ts';
+import type { Sshd } from './sshd.ts';
 
 let sshd: Sshd;
 let house: House;
-beforeAll(async () => {
-  sshd = await startSshd();
+houseForEachTest((opened, reached) => {
+  house = opened;
+  sshd = reached;
 });
-afterAll(() => sshd.stop());
-beforeEach(async () => {
-  house = await House.open(sshd);
-});
-afterEach(() => house.close());
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 

@@ -96,6 +96,20 @@ describe('data walks one way', () => {
     expect([...reached].filter(file => !isIn(file, 'src/audit'))).toEqual([]);
   });
 
+  it('in no circle, not even of types', () => {
+    const onward = new Map(files.map(file => [file, imports.filter(({ from }) => from === file)]));
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      if (done.has(file) || path.includes(file)) return;
+      for (const { to } of onward.get(file) ?? []) walk(to, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) walk(file, []);
+    expect(circles).toEqual([]);
+  });
+
   it('the environment is read in one place', () => {
     const readers = files.filter(file => /process\.env\b/.test(readFileSync(join(ROOT, file), 'utf8')));
     expect(readers).toEqual(['src/configuration.ts']);

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PORT } from './postgres-place.ts';
-import type { Place } from './postgres-process.ts';
 import {
   EmbeddedPostgresError,
   type Exit,
   endOrphan,
   type Log,
+  type Place,
   readPidFile,
   type Supervised,
   supervise,

@@ -6,12 +6,14 @@ import type { z } from 'zod';
 import type { Engagement } from '../domain/decision.ts';
 import type { Matrix } from '../domain/matrix.ts';
 import type { Inventory } from '../domain/target.ts';
+import { type Expectations, expectationsSchema } from './expectations-schema.ts';
 import { inOrder, type Place, type Problem } from './problem.ts';
 import { expectationReferences, matrixReferences } from './references.ts';
-import { type Expectations, expectationsSchema, inventorySchema, matrixSchema } from './schema.ts';
+import { matrixSchema } from './schema.ts';
 import { openSource, type Path, parseSource, type Source, shapeProblems } from './source.ts';
+import { inventorySchema } from './targets-schema.ts';
 
-export type { Expectation, Expectations } from './schema.ts';
+export type { Expectation, Expectations } from './expectations-schema.ts';
 
 /** What a tenant's folder holds, or everything that is wrong with it. */
 export type Reading =

@@ -1,84 +1,79 @@
 import { z } from 'zod';
-import { isDate, isTimezone, WEEKLY_FORM } from '../domain/calendar.ts';
-import { parseDuration } from '../domain/duration.ts';
+import { isTimezone, WEEKLY_FORM } from '../domain/calendar.ts';
 import type { Matrix } from '../domain/matrix.ts';
-import { REFUSAL_CODES } from '../domain/refusal.ts';
-import type { Inventory } from '../domain/target.ts';
+import {
+  accountable,
+  date,
+  duration,
+  email,
+  flag,
+  link,
+  moment,
+  name,
+  quoted,
+  says,
+  selector,
+  someSquads,
+  squad,
+  squads,
+  strict,
+  text,
+  texts,
+  url,
+  word,
+} from './forms.ts';
 
 /**
- * The shape of the three files. What one value refers to in another place is looked at in `references.ts`; the
- * files' texts of time in `references.ts` too, where the zone is known.
+ * The shape of `matrix.yaml`. What one value refers to in another place is looked at in `references.ts`; the texts of
+ * time in `references.ts` too, where the zone is known. The descriptions are what editors show, and `meta` is what a
+ * JSON Schema says of a check that is a function here.
  */
 
-/** Begins the message of an unknown key; the keys that would be known follow, separated by commas. */
-export const KNOWN_KEYS = 'known keys: ';
-
-/** Names of things: they stand in paths, principals and host names, so they are narrow. */
-export const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
-const NAME_FORM = 'a name of lower-case letters, digits, dots, dashes and underscores';
-
-function strict<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = KNOWN_KEYS + Object.keys(shape).join(',');
-  return z.strictObject(shape, { error: issue => (issue.code === 'unrecognized_keys' ? known : undefined) });
-}
-
-const says = (expected: string) => ({ error: `expected ${expected}` });
-const text = z.string(says('text')).trim().min(1, 'expected text');
-/** Where a number or a date-like text is the usual slip. */
-const quoted = z.string(says('text; put it in quotes')).min(1, 'expected text');
-const name = z.string(says(NAME_FORM)).regex(NAME, `expected ${NAME_FORM}`);
-const duration = z
-  .string(says('a duration such as 15m, 2h or 1h30m'))
-  .refine(value => parseDuration(value) !== null, 'expected a duration such as 15m, 2h or 1h30m');
-const squad = z
-  .string(says('one squad, such as client/it'))
-  .regex(/^[^/\s]+\/[^/\s]+$/, 'expected one squad, such as client/it');
-const accountable = z
-  .string(says('exactly one squad, such as client/it'))
-  .regex(/^[^/\s]+\/[^/\s]+$/, 'expected exactly one squad, such as client/it');
-const squads = z.array(squad, says('a list of squads, such as [client/it]'));
-const someSquads = squads.min(1, 'expected a list of at least one squad');
-const flag = z.boolean(says('true or false'));
-const texts = z.array(text, says('a list of texts'));
-const email = z.string(says('an email address')).regex(/^[^\s@/]+@[^\s@/]+$/, 'expected an email address');
-const link = z
-  .string(says('an https link'))
-  .refine(value => isUrl(value, ['https:', 'http:']), 'expected an https link');
-const date = z.string(says('a date such as 2027-02-20')).refine(isDate, 'expected a date such as 2027-02-20');
-const word = z.union([quoted, z.array(quoted).min(1)], says('text or a list of texts'));
-const labels = z.record(z.string(), word, says('labels, such as { service: backups }'));
-const selector = labels.refine(
-  value => Object.keys(value).length > 0,
-  'expected at least one label to select by',
-);
-
-function isUrl(value: string, schemes: readonly string[]): boolean {
-  return URL.canParse(value) && schemes.includes(new URL(value).protocol);
-}
-
 const when = strict({
-  severity: word.exactOptional(),
-  during: word.exactOptional(),
-  target: selector.exactOptional(),
-}).refine(value => Object.keys(value).length > 0, 'expected severity, during or target');
+  severity: word.describe('The request names this severity, or one of these.').exactOptional(),
+  during: word.describe('This calendar is open, or one of these.').exactOptional(),
+  target: selector.describe('The target has these labels.').exactOptional(),
+})
+  .refine(value => Object.keys(value).length > 0, 'expected severity, during or target')
+  .meta({ description: 'What must hold, all of it.', minProperties: 1 });
 
-const answer = z.enum(['needs-approval', 'pre-approved'], says('needs-approval or pre-approved'));
-const ticket = z.enum(['required', 'optional'], says('required or optional'));
+const answer = z
+  .enum(['needs-approval', 'pre-approved'], says('needs-approval or pre-approved'))
+  .describe('needs-approval: A is asked. pre-approved: it opens at once, and A is told.');
+const ticket = z
+  .enum(['required', 'optional'], says('required or optional'))
+  .describe('Whether a request must name a ticket.');
+const longest = duration.describe('The longest grant, such as 2h.');
+const coApprove = squads.describe('Squads of which one person each must say yes, besides the approver.');
+const reviewWithin = duration.describe('How soon afterwards somebody looks at what was done.');
+const runbook = link.describe('Where the steps of the work are written; it is shown as a session begins.');
+const rollback = link.describe('Where it is written how to undo it; it is shown as a session begins.');
 
 /** Pre-approved asks nobody, so nobody can approve besides. */
 const askedToo = (row: { answer?: string; co_approve?: readonly string[] }) =>
   !(row.answer === 'pre-approved' && (row.co_approve?.length ?? 0) > 0);
 const ASKED_TOO = { error: 'expected no co_approve where the answer is pre-approved', path: ['co_approve'] };
+const ASKED_TOO_META = {
+  not: {
+    required: ['answer', 'co_approve'],
+    properties: { answer: { const: 'pre-approved' }, co_approve: { minItems: 1 } },
+  },
+};
 
 const exception = strict({
-  name: text,
-  when,
-  for: duration.exactOptional(),
+  name: text.describe('What people call it; decisions say it.'),
+  when: when.describe('When it applies. The first exception that does is the one, and then it binds.'),
+  for: longest.exactOptional(),
   ticket: ticket.exactOptional(),
   answer: answer.exactOptional(),
-  co_approve: squads.exactOptional(),
-  review_within: duration.exactOptional(),
-}).refine(askedToo, ASKED_TOO);
+  co_approve: coApprove.exactOptional(),
+  review_within: reviewWithin.exactOptional(),
+})
+  .refine(askedToo, ASKED_TOO)
+  .meta({
+    description: 'What else holds in a case of its own; it takes the place of what the cell says.',
+    ...ASKED_TOO_META,
+  });
 
 const roles = z
   .array(
@@ -91,93 +86,146 @@ const roles = z
   )
   .min(1, 'expected a list of at least one login or role');
 
-const LOGINS_FORM = 'a list of logins, such as [root], or logins with what they may do';
-const ssh = z.union(
-  [
-    roles,
-    strict({
-      logins: roles,
-      exec: flag.exactOptional(),
-      forward: flag.exactOptional(),
-      transfer: flag.exactOptional(),
-      agent: flag.exactOptional(),
-    }),
-  ],
-  says(LOGINS_FORM),
-);
+const ssh = z
+  .union(
+    [
+      roles.describe('The short form: these logins get a shell, commands and file transfer.'),
+      strict({
+        logins: roles.describe('The logins that it gives.'),
+        exec: flag.describe('Commands without a shell, as in: ssh root@db01 uptime.').exactOptional(),
+        forward: flag
+          .describe('Forwarded ports. The gateway opens none yet, whatever stands here.')
+          .exactOptional(),
+        transfer: flag
+          .describe('Files by sftp and scp; together with exec, by rsync and git too.')
+          .exactOptional(),
+        agent: flag
+          .describe('The agent of the person. The gateway passes none on, whatever stands here.')
+          .exactOptional(),
+      }).describe('The long form: a shell, and what else is true here. What is not named is off.'),
+    ],
+    says('a list of logins, such as [root], or { logins: [root], exec: true }'),
+  )
+  .describe('Logins over SSH, as a list, or as logins with what they may do.');
 
 const activity = strict({
-  label: text.exactOptional(),
-  R: someSquads,
-  A: accountable,
-  A2: squad.exactOptional(),
-  C: squads.exactOptional(),
-  I: squads.exactOptional(),
+  label: text.describe('What people call it.').exactOptional(),
+  R: someSquads.describe('Responsible: whoever is in one of these squads may ask.'),
+  A: accountable.describe('Accountable: exactly one squad, whose people answer.'),
+  A2: squad.describe("The squad that answers in A's place when A does not.").exactOptional(),
+  C: squads.describe('Consulted: squads that may comment before it is answered.').exactOptional(),
+  I: squads.describe('Informed: squads that are told afterwards.').exactOptional(),
   gives: strict({
     ssh: ssh.exactOptional(),
-    postgres: roles.exactOptional(),
-    web: roles.exactOptional(),
-  }).exactOptional(),
-  for: duration.exactOptional(),
-  answer_within: duration.exactOptional(),
-  escalate: squads.exactOptional(),
+    postgres: roles.describe('Roles in PostgreSQL.').exactOptional(),
+    web: roles.describe('Roles on the web console.').exactOptional(),
+  })
+    .describe(
+      'The logins and roles that a yes opens. Without it the cell says who is responsible, and opens nothing.',
+    )
+    .exactOptional(),
+  for: longest.exactOptional(),
+  answer_within: duration
+    .describe('How long A has, and then A2 as long; without it an hour each.')
+    .exactOptional(),
+  escalate: squads
+    .describe('Squads that are told when nobody answered in time. They answer nothing.')
+    .exactOptional(),
   ticket: ticket.exactOptional(),
   answer: answer.exactOptional(),
-  review_within: duration.exactOptional(),
-  sign_in_within: duration.exactOptional(),
-  when: when.exactOptional(),
-  exceptions: z.array(exception, says('a list of exceptions')).exactOptional(),
-  co_approve: squads.exactOptional(),
-  handback: texts.exactOptional(),
-  takeover: texts.exactOptional(),
-  runbook: link.exactOptional(),
-  rollback: link.exactOptional(),
-  controls: texts.exactOptional(),
-  record: z.literal('input', says('input')).exactOptional(),
+  review_within: reviewWithin.exactOptional(),
+  sign_in_within: duration
+    .describe('The sign-in must be younger than this when a session is opened.')
+    .exactOptional(),
+  when: when.describe('When the cell is open at all; else the answer is no.').exactOptional(),
+  exceptions: z
+    .array(exception, says('a list of exceptions'))
+    .describe('Cases in which other terms hold. The first that applies is the one.')
+    .exactOptional(),
+  co_approve: coApprove.exactOptional(),
+  handback: texts.describe('The checklist that closes a grant.').exactOptional(),
+  takeover: texts
+    .describe('The checklist of whoever takes the work over, at its start or from another shift.')
+    .exactOptional(),
+  runbook: runbook.exactOptional(),
+  rollback: rollback.exactOptional(),
+  controls: texts
+    .describe('The controls that this cell answers to, such as HIPAA 164.312(a)(1).')
+    .exactOptional(),
+  record: z
+    .literal('input', says('input'))
+    .describe('input: what is typed is recorded too, passwords as well.')
+    .exactOptional(),
 })
   .refine(askedToo, ASKED_TOO)
   .refine(row => row.gives === undefined || row.for !== undefined, {
     error: 'expected `for`, the longest grant, beside `gives`',
     path: ['gives'],
+  })
+  .meta({
+    description: 'A cell: who is R, A, C and I of this activity, and what a yes opens.',
+    dependentRequired: { gives: ['for'] },
+    ...ASKED_TOO_META,
   });
 
 const service = strict({
-  label: text.exactOptional(),
-  targets: selector,
-  runbook: link.exactOptional(),
-  rollback: link.exactOptional(),
-  activities: z.record(name, activity, says('activities by name')),
-});
+  label: text.describe('What people call it.').exactOptional(),
+  targets: selector.describe('The labels of the targets that belong to it: all keys must match.'),
+  runbook: runbook.exactOptional(),
+  rollback: rollback.exactOptional(),
+  activities: z
+    .record(name, activity, says('activities by name'))
+    .describe('What is done on it, one cell each.'),
+}).describe('One row of the matrix: targets that belong together, and what is done on them.');
 
 const squadEntry = strict({
-  label: text.exactOptional(),
-  group: quoted.exactOptional(),
-  people: z.array(email, says('a list of email addresses')).exactOptional(),
-  primary: email.exactOptional(),
-  secondary: email.exactOptional(),
-}).refine(
-  value => value.group !== undefined || (value.people?.length ?? 0) > 0,
-  'expected a group or people',
-);
+  label: text.describe('What people call it.').exactOptional(),
+  group: quoted
+    .describe("The value of the groups claim of this party's identity provider that makes a member.")
+    .exactOptional(),
+  people: z
+    .array(email, says('a list of email addresses'))
+    .describe('Members by name: emails that the identity provider of this party has verified.')
+    .exactOptional(),
+  primary: email.describe('Who is asked first.').exactOptional(),
+  secondary: email.describe('Who is asked next.').exactOptional(),
+})
+  .refine(value => value.group !== undefined || (value.people?.length ?? 0) > 0, 'expected a group or people')
+  .meta({
+    description: 'A team of this party: a group, people by name, or both.',
+    anyOf: [{ required: ['group'] }, { required: ['people'], properties: { people: { minItems: 1 } } }],
+  });
 
 const party = strict({
-  name: text,
-  issuer: z
-    .string(says('the URL of an OIDC issuer'))
-    .refine(value => isUrl(value, ['https:', 'http:']), 'expected the URL of an OIDC issuer'),
-  claims: z.record(z.string(), quoted, says('claims, such as { tid: … }')).exactOptional(),
-  squads: z.record(name, squadEntry, says('squads by name')),
-});
+  name: text.describe("The organisation's name."),
+  issuer: url('the URL of an OIDC issuer').describe('Where its people sign in: the URL of its OIDC issuer.'),
+  claims: z
+    .record(z.string(), quoted, says('claims, such as { tid: … }'))
+    .describe('Claims that a token of this issuer must carry to speak for this party, such as hd or tid.')
+    .exactOptional(),
+  squads: z.record(name, squadEntry, says('squads by name')).describe('Its teams, by name.'),
+}).describe('One of the two sides.');
 
 const rule = strict({
-  name: text,
-  when: when.exactOptional(),
+  name: text.describe('What people call it; decisions say it.'),
+  when: when.describe('When it binds; without it, always.').exactOptional(),
   require: strict({
-    parties: z.literal('differ', says('differ')).exactOptional(),
-    ticket: z.literal('required', says('required')).exactOptional(),
-    record: z.literal('always', says('always')).exactOptional(),
-  }).refine(value => Object.keys(value).length > 0, 'expected parties, ticket or record'),
-});
+    parties: z
+      .literal('differ', says('differ'))
+      .describe("differ: nobody of the asker's party may answer.")
+      .exactOptional(),
+    ticket: z
+      .literal('required', says('required'))
+      .describe('required: the request names a ticket.')
+      .exactOptional(),
+    record: z
+      .literal('always', says('always'))
+      .describe('always: the session is recorded, whatever a cell says.')
+      .exactOptional(),
+  })
+    .refine(value => Object.keys(value).length > 0, 'expected parties, ticket or record')
+    .meta({ description: 'What it adds to every cell that it binds.', minProperties: 1 }),
+}).describe('What every cell must respect, whatever its row or an exception says.');
 
 /** What a calendar may hold: each is looked at in every decision that names it. */
 const MOST_DATES = 400;
@@ -185,20 +233,32 @@ export const MOST_EXCEPTS = 16;
 /** Steps from a calendar over what it excepts to one that excepts nothing. */
 export const MOST_EXCEPTS_DEEP = 2;
 
+const HOURS = '[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}';
+const DAY = '(Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
+const WINDOW = `\\s*${DAY}(-${DAY})?\\s+${HOURS}\\s*`;
+
 const calendar = strict({
-  label: text.exactOptional(),
-  weekly: z.string(says(WEEKLY_FORM)).exactOptional(),
-  from: z.string(says('a time such as 2026-12-18T00:00')).exactOptional(),
-  to: z.string(says('a time such as 2027-01-04T06:00')).exactOptional(),
+  label: text.describe('What people call it.').exactOptional(),
+  weekly: z
+    .string(says(WEEKLY_FORM))
+    .meta({
+      description: 'Windows of each week, such as "Mon-Fri 08:00-18:00, Sat 22:00-02:00".',
+      pattern: `^${WINDOW}(,${WINDOW})*$`,
+    })
+    .exactOptional(),
+  from: moment('2026-12-18T00:00').describe('When it begins; with `to`.').exactOptional(),
+  to: moment('2027-01-04T06:00').describe('When it ends: this moment is no longer in it.').exactOptional(),
   dates: z
     .array(date, says('a list of dates, such as [2026-12-25]'))
     .min(1, 'expected at least one date')
     .max(MOST_DATES, `expected at most ${MOST_DATES} dates`)
+    .describe('Whole days, each from midnight to midnight.')
     .exactOptional(),
   except: z
     .array(text, says('a list of calendars'))
     .min(1, 'expected at least one calendar')
     .max(MOST_EXCEPTS, `expected at most ${MOST_EXCEPTS} calendars`)
+    .describe('Calendars that take their hours away from it, such as a freeze.')
     .exactOptional(),
 })
   .refine(
@@ -208,113 +268,47 @@ const calendar = strict({
   .refine(
     value => (value.weekly ?? value.from ?? value.dates ?? value.except) !== undefined,
     'expected weekly, from and to, dates or except',
-  );
+  )
+  .meta({
+    description: 'Hours that have a name. What it says of them must all hold.',
+    dependentRequired: { from: ['to'], to: ['from'] },
+    anyOf: ['weekly', 'from', 'dates', 'except'].map(key => ({ required: [key] })),
+  });
+
+const governance = strict({
+  sign: someSquads.meta({
+    description: 'Squads that sign a new version: at least one of each party, and one person of each signs.',
+    allOf: ['msp', 'client'].map(side => ({ contains: { type: 'string', pattern: `^${side}/` } })),
+  }),
+  lockout: someSquads.meta({
+    description: "The client's squads that may shut the MSP out; the first may lift it.",
+    items: { type: 'string', pattern: '^client/' },
+  }),
+  auditors: someSquads.describe('Squads that may replay and export. They act on nothing.'),
+}).describe('Who changes, shuts and audits.');
 
 export const matrixSchema: z.ZodType<Matrix> = strict({
-  matrix: name,
-  version: quoted,
-  mode: z.enum(['observe', 'enforce'], says('observe or enforce')).exactOptional(),
-  change: quoted.exactOptional(),
-  review_by: date.exactOptional(),
+  matrix: name.describe("The tenant's name, which is also its folder's."),
+  version: quoted.describe('What this version is called. In quotes: 2026.11 would be a number.'),
+  mode: z
+    .enum(['observe', 'enforce'], says('observe or enforce'))
+    .describe('enforce, or nothing: what it says binds. observe: it is decided and reported as if.')
+    .exactOptional(),
+  change: quoted.describe('The change record that approved this version.').exactOptional(),
+  review_by: date.describe('When both parties look at it again; overdue shows everywhere.').exactOptional(),
   timezone: z
     .string(says('a time zone such as America/New_York'))
-    .refine(isTimezone, 'expected a time zone such as America/New_York'),
-  parties: strict({ msp: party, client: party }),
-  governance: strict({ sign: someSquads, lockout: someSquads, auditors: someSquads }),
-  calendars: z.record(name, calendar, says('calendars by name')).exactOptional(),
-  services: z.record(name, service, says('services by name')),
-  rules: z.array(rule, says('a list of rules')).exactOptional(),
-});
-
-const address = z
-  .string(says('host:port'))
-  .refine(value => isHostPort(value), 'expected host:port, such as 10.0.0.5:22 or [::1]:22');
-
-/** `host:port`, an IPv6 host in brackets; no scheme, user or path. */
-function isHostPort(value: string): boolean {
-  const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(value);
-  return match !== null && Number(match[1]) >= 1 && Number(match[1]) <= 65_535;
-}
-
-const hostKey = z
-  .string(says('a host key, such as ssh-ed25519 AAAA…'))
-  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,2}$/, 'expected a host key, such as ssh-ed25519 AAAA…');
-
-const target = strict({
-  label: text.exactOptional(),
-  labels,
-  ssh: strict({
-    address,
-    trust: z.enum(['ca', 'key'], says('ca or key')),
-    host_key: z
-      .union([hostKey, z.array(hostKey).min(1)], says('a host key or a list of them'))
-      .exactOptional(),
-  }).exactOptional(),
-  postgres: strict({ address, database: quoted }).exactOptional(),
-  web: strict({
-    address: z
-      .string(says('an http or https URL'))
-      .refine(value => isUrl(value, ['http:', 'https:']), 'expected an http or https URL'),
-  }).exactOptional(),
-});
-
-export const inventorySchema: z.ZodType<Inventory> = strict({
-  targets: z.record(name, target, says('targets by name')),
-});
-
-const rung = strict({ squad, people: texts, after: z.string() });
-
-/** Somebody who takes part in expectations, known to the matrix by group and email. */
-const actor = strict({
-  party: z.enum(['msp', 'client'], says('msp or client')),
-  email: email.exactOptional(),
-  groups: z.array(quoted, says('a list of groups')).exactOptional(),
-});
-
-const ask = strict({
-  who: text,
-  target: text,
-  activity: text.exactOptional(),
-  ssh: text.exactOptional(),
-  postgres: text.exactOptional(),
-  web: text.exactOptional(),
-  for: duration,
-  ticket: quoted.exactOptional(),
-  severity: quoted.exactOptional(),
-  at: z.string(says('a time such as 2026-11-24T10:00')).exactOptional(),
-}).refine(
-  value => [value.ssh, value.postgres, value.web].filter(role => role !== undefined).length <= 1,
-  'expected one of ssh, postgres and web',
-);
-
-const expectation = strict({
-  name: text,
-  ask,
-  decision: z.enum(
-    ['refused', 'needs-approval', 'pre-approved'],
-    says('refused, needs-approval or pre-approved'),
-  ),
-  code: z
-    .enum(REFUSAL_CODES, says(`one of ${REFUSAL_CODES.join(', ')}`))
-    .nullable()
+    .refine(isTimezone, 'expected a time zone such as America/New_York')
+    .describe('The IANA zone of every time here that names none.'),
+  parties: strict({ msp: party, client: party }).describe('The two sides, their issuers and their squads.'),
+  governance,
+  calendars: z
+    .record(name, calendar, says('calendars by name'))
+    .describe('Hours by name, for `during`.')
     .exactOptional(),
-  cell: z.string().nullable().exactOptional(),
-  exception: z.string().nullable().exactOptional(),
-  approvers: texts.exactOptional(),
-  co_approve: squads.exactOptional(),
-  ladder: z.array(rung).exactOptional(),
-  escalate: squads.exactOptional(),
-  consulted: squads.exactOptional(),
-  informed: squads.exactOptional(),
-  obligations: texts.exactOptional(),
-  explanation: texts.exactOptional(),
-  ends_by: z.string(says('a time such as 2026-11-24T10:00')).nullable().exactOptional(),
+  services: z.record(name, service, says('services by name')).describe('The rows of the matrix, by name.'),
+  rules: z
+    .array(rule, says('a list of rules'))
+    .describe('What every cell must respect, whatever its row says.')
+    .exactOptional(),
 });
-
-export const expectationsSchema = strict({
-  people: z.record(name, actor, says('people by name')),
-  expect: z.array(expectation, says('a list of expectations')),
-});
-
-export type Expectations = z.infer<typeof expectationsSchema>;
-export type Expectation = Expectations['expect'][number];

@@ -14,9 +14,9 @@ import {
   visit,
 } from 'yaml';
 import type { z } from 'zod';
+import { KNOWN_KEYS } from './forms.ts';
 import type { Place, Problem } from './problem.ts';
 import { nearestOf } from './problem.ts';
-import { KNOWN_KEYS } from './schema.ts';
 
 /** A larger matrix than anybody would read; it bounds what a hostile file costs. */
 export const LARGEST_FILE = 1_048_576;
@@ -210,6 +210,8 @@ export function shapeProblems(source: Source, schema: z.ZodType): Problem[] {
 
 function problemsOf(source: Source, issue: z.core.$ZodIssue): Problem[] {
   const { path } = issue;
+  const meant = branchMeant(issue);
+  if (meant) return meant.flatMap(inside => problemsOf(source, inside));
   const key = path.at(-1);
   const name =
     typeof key === 'number' ? `item ${key + 1} of ${String(path.at(-2))}` : `"${String(key ?? 'the file')}"`;
@@ -239,6 +241,17 @@ function problemsOf(source: Source, issue: z.core.$ZodIssue): Problem[] {
       nearest: typeof value === 'string' ? nearestOf(value, choices) : null,
     },
   ];
+}
+
+/** Of a value that may have several forms: what is wrong in the only one whose kind it has. `null`: none, or many. */
+function branchMeant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] | null {
+  if (issue.code !== 'invalid_union') return null;
+  const near = issue.errors.filter(
+    inside => !inside.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
+  );
+  return near.length === 1
+    ? near[0]!.map(inside => ({ ...inside, path: [...issue.path, ...inside.path] }))
+    : null;
 }
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -112,6 +112,60 @@ describe('broken files, each class once', () => {
       'expected `for`, the longest grant, beside `gives`',
     ],
     [
+      'a right that is none, in the long form',
+      M,
+      swap('ssh: [root, backup],', 'ssh: { logins: [root], exce: true },'),
+      'unknown key "exce" — expected one of logins, exec, forward, transfer, agent, did you mean "exec"?',
+    ],
+    [
+      'a login with a colon, in the short form',
+      M,
+      swap('ssh: [root, backup],', 'ssh: ["root:x"],'),
+      'item 1 of ssh is "root:x" — expected a login or role without @ + : / ,',
+    ],
+    [
+      'logins that are neither form',
+      M,
+      swap('ssh: [root, backup],', 'ssh: root,'),
+      '"ssh" is "root" — expected a list of logins, such as [root], or { logins: [root], exec: true }',
+    ],
+    [
+      'a calendar that excepts what is not there',
+      M,
+      swap('"Sun 01:00-05:00"', '"Sun 01:00-05:00", except: [yearend]'),
+      'matrix.yaml:36:56 unknown calendar "yearend" — expected a calendar of the matrix, did you mean "year-end"?',
+    ],
+    [
+      'a calendar that excepts itself',
+      M,
+      swap('"Sun 01:00-05:00"', '"Sun 01:00-05:00", except: [patch-window]'),
+      'a circle: patch-window except patch-window — expected calendars that do not come back to it',
+    ],
+    [
+      'calendars that except each other',
+      M,
+      swap(
+        /business: .*\n.*patch-window: .*\n/,
+        'business: { except: [patch-window] }\n  patch-window: { except: [business] }\n',
+      ),
+      'matrix.yaml:35:23 a circle: business except patch-window except business',
+    ],
+    [
+      'exceptions of exceptions without end',
+      M,
+      swap(
+        /business: .*\n.*patch-window: .*\n/,
+        'business: { except: [patch-window] }\n  patch-window: { except: [a] }\n  a: { except: [b] }\n  b: { weekly: "Mon 01:00-02:00" }\n',
+      ),
+      'business except patch-window except a except b: nobody can read that — expected at most 2 steps of `except`',
+    ],
+    [
+      'a whole day that is none',
+      M,
+      swap('weekly: "Sun 01:00-05:00"', 'dates: [2026-12-25, 2026-02-30]'),
+      'item 2 of dates is "2026-02-30" — expected a date such as 2027-02-20',
+    ],
+    [
       'an unknown time zone',
       M,
       swap('America/New_York', 'America/Newyork'),

@@ -5,6 +5,7 @@ import { checkAction } from './check.ts';
 import { type Asked, explainAction } from './explain.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
+import { schemaAction } from './schema.ts';
 import { testAction } from './test.ts';
 
 /** `SALLYPORT_POLICIES`, as somebody in the working folder would write it: places in it are for reading. */
@@ -55,5 +56,10 @@ export function matrixCommand(policies = configuredPolicies, now: () => number =
     .action((dir: string | undefined, options: Asked) =>
       finish(explainAction(dir, { ...options, ...outside(dir) })),
     );
+  matrix
+    .command('schema')
+    .description("print a file's JSON Schema, for editors")
+    .argument('[file]', 'matrix, targets or expectations', 'matrix')
+    .action((document: string) => finish(schemaAction(document)));
   return matrix;
 }

@@ -341,6 +341,7 @@ function admissionOf(
       `${grant.cell} on ${grant.target}.${grant.tenant}, until ${until} ${matrix.timezone}. What is shown${recordInput ? ' and typed' : ''} is recorded.`,
       ...(runbook ? [`Runbook: ${runbook}`] : []),
       ...(rollback ? [`Rollback: ${rollback}`] : []),
+      ...(row?.takeover ?? []).map(item => `To take over: ${item}`),
     ],
     recording: session.recording,
     person: person.id,

@@ -53,6 +53,9 @@ const ownersShape = z
     escalate: z.array(staffed),
     runbook: z.string().nullable(),
     rollback: z.string().nullable(),
+    takeover: z.array(z.string()),
+    handback: z.array(z.string()),
+    controls: z.array(z.string()),
   })
   .openapi('Owners');
 

@@ -67,6 +67,9 @@ export interface Owners {
   readonly escalate: readonly Staffed[];
   readonly runbook: string | null;
   readonly rollback: string | null;
+  readonly takeover: readonly string[];
+  readonly handback: readonly string[];
+  readonly controls: readonly string[];
 }
 
 export interface Enrolment {

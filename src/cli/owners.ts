@@ -6,6 +6,8 @@ import type { Terminal } from './terminal.ts';
 const staffed = ({ squad, people }: Staffed): string => `${squad} (${list(people)})`;
 const all = (squads: readonly Staffed[]): string | null => squads.map(staffed).join('; ') || null;
 
+const steps = (texts: readonly string[]): string | null => texts.join('; ') || null;
+
 /** `sallyport owners TARGET` */
 export async function owners(
   terminal: Terminal,
@@ -40,6 +42,9 @@ export async function owners(
         ['escalates to', all(owner.escalate)],
         ['runbook', owner.runbook],
         ['rollback', owner.rollback],
+        ['to take over', steps(owner.takeover)],
+        ['to hand back', steps(owner.handback)],
+        ['answers to', steps(owner.controls)],
       ]),
     );
   }

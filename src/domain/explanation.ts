@@ -167,5 +167,6 @@ export function agreement(
     ...(ends === null
       ? []
       : [`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`]),
+    ...(activity.controls?.length ? [`answers to ${activity.controls.join(', ')}`] : []),
   ];
 }

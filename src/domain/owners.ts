@@ -21,6 +21,11 @@ export interface Owners {
   escalate: Staffed[];
   runbook: string | null;
   rollback: string | null;
+  /** What whoever takes the work over goes through, and what closes it. */
+  takeover: string[];
+  handback: string[];
+  /** The controls that the cell answers to. */
+  controls: string[];
 }
 
 /** By cell, in the matrix's order; empty for a target that no service covers. Links of the cell come before its service's. */
@@ -40,5 +45,8 @@ export function ownersOf(engagement: Engagement, target: string, people: readonl
     escalate: (activity.escalate ?? []).map(staffed),
     runbook: activity.runbook ?? service.runbook ?? null,
     rollback: activity.rollback ?? service.rollback ?? null,
+    takeover: [...(activity.takeover ?? [])],
+    handback: [...(activity.handback ?? [])],
+    controls: [...(activity.controls ?? [])],
   }));
 }

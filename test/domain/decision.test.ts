@@ -240,6 +240,11 @@ describe('a yes', () => {
       'handback: tell them',
     ]);
   });
+
+  it('says which controls the cell answers to', () => {
+    const { explanation } = ask({ row: { controls: ['HIPAA 164.312(a)(1)', 'NYDFS 500.7'] } });
+    expect(explanation.at(-1)).toBe('answers to HIPAA 164.312(a)(1), NYDFS 500.7');
+  });
 });
 
 describe('exceptions, rules and windows', () => {
@@ -353,7 +358,12 @@ describe('squads, targets and owners', () => {
   });
 
   it('tells who is R, A, A2, C and I of a target', () => {
-    const bent = engagement({ row: { C: ['msp/night'], runbook: 'https://wiki.example/fix' } });
+    const bent = engagement({
+      row: {
+        ...{ C: ['msp/night'], runbook: 'https://wiki.example/fix' },
+        ...{ takeover: ['read the log'], handback: ['tell them'], controls: ['HIPAA 164.312(a)(1)'] },
+      },
+    });
     expect(ownersOf(bent, 'db', everybody)).toEqual([
       {
         cell: 'data/fix',
@@ -366,6 +376,9 @@ describe('squads, targets and owners', () => {
         escalate: [],
         runbook: 'https://wiki.example/fix',
         rollback: null,
+        takeover: ['read the log'],
+        handback: ['tell them'],
+        controls: ['HIPAA 164.312(a)(1)'],
       },
     ]);
     expect(ownersOf(bent, 'bare')).toEqual([]);

@@ -146,6 +146,9 @@ function WhatFor({ view, reader }: { view: RequestView; reader: Reader }) {
         ) : null}
       </Fact>
       {display.obligations.length > 0 ? <Fact label="With it">{display.obligations.join(', ')}</Fact> : null}
+      {cell?.activity.controls?.length ? (
+        <Fact label="Answers to">{visible(cell.activity.controls.join(', '))}</Fact>
+      ) : null}
       <Fact label="Before">
         {before.asked === 0
           ? `first time on ${visible(request.target)}`

@@ -23,6 +23,7 @@ interface CellProps extends Shown {
 export function CellCard({ cell, engagement, people, directory }: CellProps) {
   const { activity, id } = cell;
   const { A, A2, C = [], I = [], escalate = [], exceptions = [], handback = [], takeover = [] } = activity;
+  const { controls = [] } = activity;
   const squads = (names: readonly string[]) =>
     names.map(squad => <Squad name={squad} engagement={engagement} people={people} directory={directory} />);
   return (
@@ -66,6 +67,7 @@ export function CellCard({ cell, engagement, people, directory }: CellProps) {
         {handback.map(item => (
           <li>To hand back: {visible(item)}</li>
         ))}
+        {controls.length > 0 ? <li>Answers to {visible(controls.join(', '))}</li> : null}
       </ul>
       <p>
         <Link of={activity.runbook} label="Runbook" />

@@ -1,9 +1,11 @@
 import type { Child } from 'hono/jsx';
 import type { Application } from '../../api/application.ts';
+import { findCell } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/decision.ts';
 import { type Grant, isLive } from '../../domain/grant.ts';
 import { mayEndGrant } from '../../domain/permission.ts';
 import { visible } from '../../domain/visible-text.ts';
+import { Link } from '../matrix/cell-card.tsx';
 import { Apart, As, CellLink, Copy, Moment, PersonChip, State, Until } from '../parts.tsx';
 import type { Known } from '../people.ts';
 import type { Reader } from '../reader.ts';
@@ -67,6 +69,7 @@ export function GrantCard({ app, grant, reader, engagement, holder, returnTo, ch
         )}
       </p>
       {children}
+      {mine && (live || later) ? <Steps engagement={engagement} cell={grant.cell} /> : null}
       {mine && live && grant.protocol === 'ssh' ? (
         <Copy text={sshCommand(app, grant, reader)} what="the command" />
       ) : null}
@@ -85,6 +88,39 @@ export function GrantCard({ app, grant, reader, engagement, holder, returnTo, ch
         </p>
       )}
     </div>
+  );
+}
+
+/** What the cell asks of whoever holds a grant of it: as the work begins, and before it is handed back. */
+function Steps({ engagement, cell }: { engagement: Engagement; cell: string }) {
+  const found = findCell(engagement, cell);
+  if (!found) return null;
+  const { activity, service } = found;
+  const { takeover = [], handback = [] } = activity;
+  const runbook = activity.runbook ?? service.runbook;
+  const rollback = activity.rollback ?? service.rollback;
+  const checklist = (title: string, items: readonly string[]) =>
+    items.length > 0 ? (
+      <>
+        <p>{title}</p>
+        <ul>
+          {items.map(item => (
+            <li>{visible(item)}</li>
+          ))}
+        </ul>
+      </>
+    ) : null;
+  return (
+    <>
+      {runbook || rollback ? (
+        <p>
+          <Link of={runbook} label="Runbook" />
+          <Link of={rollback} label="Rollback" />
+        </p>
+      ) : null}
+      {checklist('To take over', takeover)}
+      {checklist('Before you hand it back', handback)}
+    </>
   );
 }
 

@@ -24,7 +24,7 @@ const target = strict({
     address: address.describe('Where its sshd listens, host:port.'),
     trust: z
       .enum(['ca', 'key'], says('ca or key'))
-      .describe("ca: its sshd trusts the tenant's CA. key: it cannot, and no session is opened to it yet."),
+      .describe("ca: its sshd trusts the tenant's CA. key: it cannot trust one."),
     host_key: z
       .union([hostKey, z.array(hostKey).min(1)], says('a host key or a list of them'))
       .describe('The host keys that it may show, as in a known_hosts line without the names.')

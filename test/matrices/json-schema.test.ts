@@ -157,6 +157,35 @@ describe('what is new since Acme was written, both take', () => {
   });
 });
 
+describe('docs/matrix.md', () => {
+  const page = readFileSync('docs/matrix.md', 'utf8');
+  const blocks = [...page.matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, block]) => block!);
+
+  it.each(DOCUMENT_NAMES)('names every key of %s.yaml', name => {
+    const keys = new Set<string>();
+    JSON.parse(jsonSchemaOf(name), (key, value) => {
+      if (key === 'properties') for (const property of Object.keys(value)) keys.add(property);
+      return value;
+    });
+    expect([...keys].filter(key => !new RegExp(`\\b${key}\\b`).test(page))).toEqual([]);
+  });
+
+  it.each(blocks.filter(block => !block.startsWith('#')).map(block => [block.split('\n')[0]!, block]))(
+    'shows what is taken: %s',
+    (_, block) => {
+      const shown = parse(block);
+      const [first] = Object.keys(shown);
+      const home = DOCUMENT_NAMES.find(name => first! in JSON.parse(jsonSchemaOf(name)).properties);
+      const acme = parse(ACME[home ?? 'matrix']);
+      // What belongs to no file's top is a cell's.
+      if (home) Object.assign(acme, shown);
+      else Object.assign(acme.services.backups.activities.restore, shown);
+      const validate = validators[home ?? 'matrix'];
+      expect(validate(acme) ? [] : validate.errors).toEqual([]);
+    },
+  );
+});
+
 describe('sallyport matrix schema', () => {
   it.each<[string, 0 | 2, string]>([
     ['targets', 0, jsonSchemaOf('targets')],

@@ -1,7 +1,7 @@
 import { type Calendar, calendarsOf, openAt } from './calendar.ts';
 import type { Engagement } from './engagement.ts';
 import { rolesGiven } from './gives.ts';
-import type { Activity, Exception, Rule, Selector, Service, When } from './matrix.ts';
+import type { Activity, Answer, Exception, Rule, Selector, Service, When } from './matrix.ts';
 import type { Question } from './question.ts';
 import { findTarget, type Labels, type Target } from './target.ts';
 
@@ -16,6 +16,16 @@ interface Index {
   readonly cells: ReadonlyMap<string, Cell>;
   readonly calendars: ReadonlyMap<string, Calendar>;
   readonly covering: Map<string, readonly Cell[]>;
+  readonly candidates: Candidates;
+}
+
+/** The cells that a target may meet, by one label that their service selects by; the others need no look. */
+interface Candidates {
+  /** By `key\0value`. */
+  readonly byLabel: ReadonlyMap<string, readonly Cell[]>;
+  /** Those whose service selects by nothing. */
+  readonly always: readonly Cell[];
+  readonly order: ReadonlyMap<Cell, number>;
 }
 
 // An engagement is frozen when it is read, so what follows from it alone is worked out once.
@@ -25,20 +35,62 @@ function indexOf(engagement: Engagement): Index {
   const known = indexes.get(engagement);
   if (known) return known;
   const { services, calendars = {}, timezone } = engagement.matrix;
-  const index: Index = {
-    cells: new Map(
-      Object.entries(services).flatMap(([name, service]) =>
-        Object.entries(service.activities).map(([activity, row]): [string, Cell] => {
-          const id = `${name}/${activity}`;
-          return [id, { id, service, activity: row }];
-        }),
-      ),
+  const cells = new Map(
+    Object.entries(services).flatMap(([name, service]) =>
+      Object.entries(service.activities).map(([activity, row]): [string, Cell] => {
+        const id = `${name}/${activity}`;
+        return [id, { id, service, activity: row }];
+      }),
     ),
+  );
+  const index: Index = {
+    cells,
     calendars: calendarsOf(calendars, timezone),
     covering: new Map(),
+    candidates: candidatesOf(services, [...cells.values()]),
   };
   indexes.set(engagement, index);
   return index;
+}
+
+const labelOf = (key: string, value: string): string => `${key}\0${value}`;
+
+function candidatesOf(services: Engagement['matrix']['services'], cells: readonly Cell[]): Candidates {
+  const values = new Map<string, Set<string>>();
+  for (const { targets } of Object.values(services)) {
+    for (const [key, wanted] of Object.entries(targets)) {
+      const known = values.get(key) ?? new Set();
+      for (const value of listOf(wanted)) known.add(value);
+      values.set(key, known);
+    }
+  }
+  const byLabel = new Map<string, Cell[]>();
+  const always: Cell[] = [];
+  for (const cell of cells) {
+    // The label that tells most services apart: what all of them select by would sort nothing out.
+    const [chosen] = Object.entries(cell.service.targets).sort(
+      ([one], [other]) => values.get(other)!.size - values.get(one)!.size,
+    );
+    if (!chosen) always.push(cell);
+    else {
+      for (const value of new Set(listOf(chosen[1]))) {
+        const label = labelOf(chosen[0], value);
+        const known = byLabel.get(label);
+        if (known) known.push(cell);
+        else byLabel.set(label, [cell]);
+      }
+    }
+  }
+  return { byLabel, always, order: new Map(cells.map((cell, at) => [cell, at])) };
+}
+
+/** The cells that may cover what carries these labels, in the matrix's order. */
+function candidatesFor({ byLabel, always, order }: Candidates, labels: Labels): Cell[] {
+  const found = new Set(always);
+  for (const [key, has] of Object.entries(labels)) {
+    for (const value of listOf(has)) for (const cell of byLabel.get(labelOf(key, value)) ?? []) found.add(cell);
+  }
+  return [...found].sort((one, other) => order.get(one)! - order.get(other)!);
 }
 
 const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
@@ -61,10 +113,10 @@ export const findCell = (engagement: Engagement, id: string): Cell | null =>
 export function cellsCovering(engagement: Engagement, target: string): readonly Cell[] {
   const found = findTarget(engagement.targets, target);
   if (!found) return [];
-  const { covering } = indexOf(engagement);
+  const { covering, candidates } = indexOf(engagement);
   const known = covering.get(target);
   if (known) return known;
-  const cells = cellsOf(engagement).filter(cell => covers(cell, found));
+  const cells = candidatesFor(candidates, found.labels).filter(cell => covers(cell, found));
   covering.set(target, cells);
   return cells;
 }
@@ -114,6 +166,20 @@ export function exceptionFor(
     if (held) return { exception, ends: held.ends };
   }
   return null;
+}
+
+/** How a cell is answered while one of its exceptions applies, or none: at once or by people, and by whom besides. */
+export function answerUnder(
+  { answer, co_approve }: Activity,
+  exception: Exception | null,
+): { answer: Answer; coApprove: readonly string[] } {
+  // An exception that names co-approvers wants them asked, also where its cell asks nobody.
+  const how =
+    exception?.answer ?? (exception?.co_approve?.length ? 'needs-approval' : (answer ?? 'needs-approval'));
+  return {
+    answer: how,
+    coApprove: how === 'pre-approved' ? [] : [...new Set(exception?.co_approve ?? co_approve ?? [])],
+  };
 }
 
 export const rulesFor = (

@@ -1,4 +1,4 @@
-import { type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rulesFor } from './cell.ts';
+import { answerUnder, type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rulesFor } from './cell.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
@@ -92,12 +92,7 @@ function termsOf(
   const held = exceptionFor(engagement, cell, question, target);
   const exception = held?.exception ?? null;
   const rules = rulesFor(engagement, question, target);
-  // An exception that names co-approvers wants them asked, also where its cell asks nobody.
-  const answer: Answer =
-    exception?.answer ??
-    (exception?.co_approve?.length ? 'needs-approval' : (activity.answer ?? 'needs-approval'));
-  const coApprove =
-    answer === 'pre-approved' ? [] : [...new Set(exception?.co_approve ?? activity.co_approve ?? [])];
+  const { answer, coApprove } = answerUnder(activity, exception);
   const own = holds(engagement, activity.when, question, target);
   // What an exception lets through unasked lasts no longer than the exception does.
   const ends = [own?.ends, exception?.answer === 'pre-approved' ? held?.ends : null].filter(

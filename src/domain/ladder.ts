@@ -58,7 +58,7 @@ export function answerersFor(
  * Whether each place can have a person of its own: a matching in the bipartite graph of places and people, by
  * augmenting paths. Places are few, so the plain algorithm is the fast one.
  */
-function fillable(places: readonly (readonly Answerer[])[]): boolean {
+export function fillable(places: readonly (readonly Answerer[])[]): boolean {
   const taken: { person: Answerer; place: number }[] = [];
   const seat = (place: number, tried: Answerer[]): boolean =>
     places[place]!.some(person => {

@@ -190,10 +190,11 @@ const squadEntry = strict({
   primary: email.describe('Who is asked first.').exactOptional(),
   secondary: email.describe('Who is asked next.').exactOptional(),
 })
-  .refine(value => value.group !== undefined || (value.people?.length ?? 0) > 0, 'expected a group or people')
+  // A squad that is not staffed yet is no slip of the pen: nobody is in it, and `check` says where that leaves a gap.
+  .refine(value => value.group !== undefined || value.people !== undefined, 'expected a group or people')
   .meta({
     description: 'A team of this party: a group, people by name, or both.',
-    anyOf: [{ required: ['group'] }, { required: ['people'], properties: { people: { minItems: 1 } } }],
+    anyOf: [{ required: ['group'] }, { required: ['people'] }],
   });
 
 const party = strict({

@@ -88,12 +88,14 @@ function candidatesOf(services: Engagement['matrix']['services'], cells: readonl
 function candidatesFor({ byLabel, always, order }: Candidates, labels: Labels): Cell[] {
   const found = new Set(always);
   for (const [key, has] of Object.entries(labels)) {
-    for (const value of listOf(has)) for (const cell of byLabel.get(labelOf(key, value)) ?? []) found.add(cell);
+    for (const value of listOf(has))
+      for (const cell of byLabel.get(labelOf(key, value)) ?? []) found.add(cell);
   }
   return [...found].sort((one, other) => order.get(one)! - order.get(other)!);
 }
 
-const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
+/** The values of what may be written as one text or as a list. */
+export const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
 
 export function matches(selector: Selector, labels: Labels): boolean {

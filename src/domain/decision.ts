@@ -1,4 +1,13 @@
-import { answerUnder, type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rulesFor } from './cell.ts';
+import {
+  answerUnder,
+  type Cell,
+  cellsCovering,
+  exceptionFor,
+  findCell,
+  givesRole,
+  holds,
+  rulesFor,
+} from './cell.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';

@@ -27,7 +27,12 @@ const findings = (folder: string, at?: string) => {
   const said = checkAction(folder, { ...common, at, json: true });
   return {
     code: said.code,
-    found: JSON.parse(said.out).findings as { code: string; where: string; severity: string }[],
+    found: JSON.parse(said.out).findings as {
+      code: string;
+      where: string;
+      severity: string;
+      subject: string;
+    }[],
   };
 };
 
@@ -43,8 +48,19 @@ describe('matrix check', () => {
   it('finds the one gap of the example', () => {
     const { code, found } = findings(ACME);
     expect(code).toBe(1);
-    expect(found).toMatchObject([
-      { code: 'uncovered-target', severity: 'error', where: 'policies/acme/targets.yaml:16:3' },
+    expect(found[0]).toMatchObject({
+      code: 'uncovered-target',
+      severity: 'error',
+      where: 'policies/acme/targets.yaml:16:3',
+    });
+    expect(found.map(finding => `${finding.severity} ${finding.code} ${finding.subject}`)).toEqual([
+      'error uncovered-target legacy01',
+      'warning two-owners backups/restore incident-response/contain incident-response/forensics',
+      'warning regulated-transfer backups/restore',
+      'warning regulated-transfer incident-response/triage',
+      'warning regulated-transfer incident-response/contain',
+      'warning regulated-transfer incident-response/forensics',
+      'warning unused-calendar business',
     ]);
   });
 
@@ -70,10 +86,13 @@ describe('matrix check', () => {
       '    labels: { environment: prod, site: newark }',
       '    labels: { service: backups }',
     );
-    expect(findings(folder, '2027-02-20T23:59').found).toEqual([]);
-    const { code, found } = findings(folder, '2027-02-21T00:00');
-    expect(code).toBe(0);
-    expect(found).toMatchObject([{ code: 'review-overdue', severity: 'warning' }]);
+    const overdue = (at: string) => {
+      const { code, found } = findings(folder, at);
+      expect(code).toBe(0);
+      return found.filter(finding => finding.code === 'review-overdue');
+    };
+    expect(overdue('2027-02-20T23:59')).toEqual([]);
+    expect(overdue('2027-02-21T00:00')).toMatchObject([{ severity: 'warning' }]);
   });
 
   it('says what is wrong with a broken file and exits 2', () => {

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { readClientConfiguration } from '../../configuration.ts';
 import { checkAction } from './check.ts';
 import { type Asked, explainAction } from './explain.ts';
@@ -37,9 +37,11 @@ export function matrixCommand(policies = configuredPolicies, now: () => number =
       .option('--tenant <name>', 'which one, where several are there')
       .option('--at <time>', 'the clock, such as 2026-11-24T10:00')
       .option('--json', 'for a script');
-  add('check', 'find gray zones and mistakes').action((dir: string | undefined, options: Common) =>
-    finish(checkAction(dir, { ...options, ...outside(dir) })),
-  );
+  add('check', 'find gray zones and mistakes')
+    .addOption(new Option('--sarif', 'SARIF 2.1.0, for a code host').conflicts('json'))
+    .action((dir: string | undefined, { sarif, ...options }: Common & { sarif?: true }) =>
+      finish(checkAction(dir, { ...options, ...outside(dir), sarif: sarif && process.cwd() })),
+    );
   add('test', 'run the expectations').action((dir: string | undefined, options: Common) =>
     finish(testAction(dir, { ...options, ...outside(dir) })),
   );

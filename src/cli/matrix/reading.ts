@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMoment } from '../../domain/calendar.ts';
+import { visible } from '../../domain/visible-text.ts';
 import { type Problem, problemText } from '../../matrices/problem.ts';
 import { type Reading, readEngagement, tenantFolders } from '../../matrices/read.ts';
 import { count, joined, json, type Said, wrong } from './said.ts';
@@ -18,8 +19,16 @@ export interface Common {
 
 export type Sound = Extract<Reading, { ok: true }>;
 
-/** Reads the tenants that DIR, or else the policies folder, holds; all of them sound, or what to say instead. */
-export function readAll(dir: string | undefined, options: Common): Sound[] | Said {
+/**
+ * Reads the tenants that DIR, or else the policies folder, holds; all of them sound, or what to say instead.
+ *
+ * @param unsound what standard output says of the problems, where that is not the JSON of `--json`
+ */
+export function readAll(
+  dir: string | undefined,
+  options: Common,
+  unsound?: (problems: readonly Problem[]) => object,
+): Sound[] | Said {
   const where = dir ?? options.policies;
   const isTenant = existsSync(join(where, 'matrix.yaml'));
   const readings = tenantFolders(where).map(folder => readEngagement(folder, { anyFolder: isTenant }));
@@ -28,9 +37,10 @@ export function readAll(dir: string | undefined, options: Common): Sound[] | Sai
   const problems: readonly Problem[] = readings.flatMap(reading => (reading.ok ? [] : reading.problems));
   if (problems.length > 0) {
     const err = joined([
-      ...problems.map(problemText),
-      `${count(problems.length, 'problem')}; nothing was changed.`,
+      ...problems.map(problem => visible(problemText(problem))),
+      `sallyport: ${count(problems.length, 'problem')} in these files, so nothing was done; mend what is said above`,
     ]);
+    if (unsound) return json(2, unsound(problems), err);
     return options.json ? json(2, { problems }, err) : { code: 2, out: '', err };
   }
   const sound = readings.filter(reading => reading.ok);

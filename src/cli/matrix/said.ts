@@ -1,3 +1,5 @@
+import { visible } from '../../domain/visible-text.ts';
+
 /** What a command says and how it exits: 0 yes or done, 1 the answer is no, 2 the call or a file is wrong. */
 export interface Said {
   readonly code: 0 | 1 | 2;
@@ -12,7 +14,12 @@ export const say = (code: Said['code'], lines: readonly string[]): Said => ({
   out: joined(lines),
   err: '',
 });
-export const wrong = (...lines: string[]): Said => ({ code: 2, out: '', err: joined(lines) });
+/** A call that is wrong: one line that says what to do next, as every other command's. */
+export const wrong = (...lines: string[]): Said => ({
+  code: 2,
+  out: '',
+  err: `sallyport: ${visible(lines.join(' '))}\n`,
+});
 export const joined = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('');
 export const json = (code: Said['code'], value: unknown, err = ''): Said => ({
   code,
@@ -20,10 +27,10 @@ export const json = (code: Said['code'], value: unknown, err = ''): Said => ({
   err,
 });
 
-/** Breaks a text so that it fits 80 columns, each line after the indent. */
+/** Breaks a text so that it fits 80 columns, each line after the indent. What could hide in it is written out. */
 export function wrapped(text: string, indent: string): string[] {
   const lines = [''];
-  for (const word of text.split(' ')) {
+  for (const word of visible(text).split(' ')) {
     const line = lines.at(-1)!;
     if (line && indent.length + line.length + 1 + word.length > 80) lines.push(word);
     else lines[lines.length - 1] = line ? `${line} ${word}` : word;

@@ -10,8 +10,10 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   Parser,
   visit,
+  type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
 import { KNOWN_KEYS } from './forms.ts';
@@ -180,7 +182,7 @@ function offsetOf(document: Document, path: Path, wantsKey: boolean): number {
   for (const [depth, step] of path.entries()) {
     const inside = resolved(node);
     if (isMap(inside)) {
-      const pair = inside.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
+      const pair = pairOf(inside, String(step));
       if (!pair) return offset;
       const key = startOf(pair.key) ?? offset;
       if (wantsKey && depth === path.length - 1) return key;
@@ -198,6 +200,21 @@ function offsetOf(document: Document, path: Path, wantsKey: boolean): number {
     }
   }
   return offset;
+}
+
+// Places are asked for one by one, and a map may hold thousands of keys.
+const pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairOf(map: YAMLMap, name: string): Pair | undefined {
+  let known = pairs.get(map);
+  if (!known) {
+    // Backwards, so that of a key that comes twice the first is kept.
+    known = new Map(
+      map.items.toReversed().map(pair => [String(isScalar(pair.key) ? pair.key.value : pair.key), pair]),
+    );
+    pairs.set(map, known);
+  }
+  return known.get(name);
 }
 
 const startOf = (node: unknown): number | null => (isNode(node) ? ((node as Node).range?.[0] ?? null) : null);

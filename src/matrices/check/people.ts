@@ -150,7 +150,7 @@ function asksItself(survey: Survey, cell: Cell): Sighting[] {
   const roster = survey.rosters.get(A)!;
   const [only, more] = roster.people.values();
   if (!only || more) return [];
-  const asking = everybodyOf(survey, R);
+  const asking = everybodyOf(survey, R, 1);
   const certain = roster.closed && asking?.size === 1 && asking.has([...roster.people.keys()][0]!);
   const perhaps = !roster.closed && R.every(squad => squad === A);
   if (!certain && !perhaps) return [];
@@ -168,14 +168,14 @@ function asksItself(survey: Survey, cell: Cell): Sighting[] {
   ];
 }
 
-type Place = readonly Answerer[];
-
 function tooFewPeople(survey: Survey, cell: Cell, way: Way): Sighting[] {
   // One person alone in A and A2 is no secondary; here it is about more places than one.
   if (way.coApprove.length === 0) return [];
   const answering = squadsThatAnswer(cell);
-  const approver = everybodyOf(survey, answering);
-  const places = [approver, ...way.coApprove.map(squad => everybodyOf(survey, [squad]))];
+  // As many as there are places, and one for who asks: whoever has more is never short.
+  const enough = way.coApprove.length + 2;
+  const approver = everybodyOf(survey, answering, enough);
+  const places = [approver, ...way.coApprove.map(squad => everybodyOf(survey, [squad], enough))];
   // A place that a group may fill can always be filled by one more; the others decide.
   const counted = places.flatMap(place => (place === null ? [] : [place]));
   if (approver?.size === 0) return [];
@@ -189,11 +189,8 @@ function tooFewPeople(survey: Survey, cell: Cell, way: Way): Sighting[] {
       mend: `name another person in ${named([...new Set([...answering, ...way.coApprove])])}, or another squad in co_approve`,
     },
   ];
-  // As many as there are places, and one for who asks: whoever has more is never short.
-  const enough = counted.length + 1;
-  const few = (place: ReadonlyMap<string, Answerer>): Place => firstOf(place, enough);
   const needed = named(['the approver', ...way.coApprove]);
-  if (!fillable(counted.map(few))) {
+  if (!fillable(counted.map(place => [...place.values()]))) {
     const people = new Map(counted.flatMap(place => [...place]));
     return sighting(
       'error',
@@ -202,31 +199,24 @@ function tooFewPeople(survey: Survey, cell: Cell, way: Way): Sighting[] {
         : `${way.text} needs different people as ${needed}; there is only ${peopleText(people)}`,
     );
   }
-  const alone = everybodyOf(survey, [cell.activity.A]);
-  if (alone && !fillable([alone, ...counted.filter(place => place !== approver)].map(few))) {
+  const alone = everybodyOf(survey, [cell.activity.A], enough);
+  const others = counted.filter(place => place !== approver);
+  if (alone && !fillable([alone, ...others].map(place => [...place.values()]))) {
     return sighting(
       'warning',
       `${way.text}: ${peopleText(alone)} of ${cell.activity.A} is needed as a co-approver too, so every request waits for ${cell.activity.A2}`,
     );
   }
   const stuck = askers(survey, cell, counted, enough).filter(
-    ([key]) => !fillable(counted.map(place => firstOf(place, enough, key))),
+    ([asker]) =>
+      !fillable(counted.map(place => [...place].flatMap(([key, who]) => (key === asker ? [] : [who])))),
   );
-  const everybodyAsks = everybodyOf(survey, cell.activity.R)?.size === stuck.length;
   if (stuck.length === 0) return [];
+  const everybodyAsks = everybodyOf(survey, cell.activity.R, stuck.length)?.size === stuck.length;
   return sighting(
     everybodyAsks ? 'error' : 'warning',
     `${way.text}: what ${named(stuck.map(([, { handle }]) => handle))} asks for nobody is left to answer, since ${needed} must be different people`,
   );
-}
-
-function firstOf(place: ReadonlyMap<string, Answerer>, most: number, without?: string): Answerer[] {
-  const first: Answerer[] = [];
-  for (const [key, person] of place) {
-    if (first.length === most) break;
-    if (key !== without) first.push(person);
-  }
-  return first;
 }
 
 /** People of R whom one of the places may miss when they ask themselves. */
@@ -252,10 +242,10 @@ function oneSigner(survey: Survey): Sighting[] {
   const [lifting] = governance.lockout;
   const lockout = { key: 'lockout', subject: 'lockout', squads: governance.lockout, does: 'lock out' };
   const lift = { key: 'lockout', subject: 'lift', squads: [lifting!], does: 'lift a lockout' };
-  const few = (squads: readonly string[]) => (everybodyOf(survey, squads)?.size ?? 2) <= 1;
+  const few = (squads: readonly string[]) => (everybodyOf(survey, squads, 1)?.size ?? 2) <= 1;
   // Who alone may lock out is also the one who may lift it; that is said once.
   return [...sign, few(governance.lockout) ? lockout : lift].flatMap(({ key, subject, squads, does }) => {
-    const people = everybodyOf(survey, squads);
+    const people = everybodyOf(survey, squads, 1);
     if (!people || people.size > 1) return [];
     const place = { file: 'matrix', path: ['governance', key], subject } as const;
     return [

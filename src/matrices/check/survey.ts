@@ -176,13 +176,23 @@ export function waysOf(cell: Cell): Way[] {
   ];
 }
 
-/** Squads whose people, taken together, the files know to the last one; `null` where a group may let in others. */
-export function everybodyOf(survey: Survey, squads: readonly string[]): Map<string, Answerer> | null {
+/**
+ * The people of squads taken together, where the files know them to the last one; `null` where a group may let in
+ * others. Of more than `most`, one more than that: whoever counts needs no others.
+ */
+export function everybodyOf(
+  { rosters }: Survey,
+  squads: readonly string[],
+  most: number,
+): Map<string, Answerer> | null {
+  const found = squads.map(squad => rosters.get(squad)!);
+  if (found.some(({ closed }) => !closed)) return null;
   const all = new Map<string, Answerer>();
-  for (const squad of squads) {
-    const roster = survey.rosters.get(squad);
-    if (!roster?.closed) return null;
-    for (const [key, person] of roster.people) all.set(key, person);
+  for (const { people } of found) {
+    for (const [key, person] of people) {
+      if (all.size > most) return all;
+      all.set(key, person);
+    }
   }
   return all;
 }

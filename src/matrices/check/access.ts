@@ -1,7 +1,7 @@
 import { type Cell, listOf } from '../../domain/cell.ts';
 import { selectorText } from '../../domain/explanation.ts';
 import { isShortForm, rolesGiven, sshGives } from '../../domain/gives.ts';
-import type { Protocol } from '../../domain/request.ts';
+import type { Protocol } from '../../domain/protocol.ts';
 import type { Labels } from '../../domain/target.ts';
 import { nearestOf } from '../problem.ts';
 import { type Check, named, type Sighting } from './finding.ts';

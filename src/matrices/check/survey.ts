@@ -1,6 +1,6 @@
 import { type Calendar, calendarsOf } from '../../domain/calendar.ts';
 import { answerUnder, type Cell, cellsCovering, cellsOf, listOf } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import type { Answer, Exception } from '../../domain/matrix.ts';
 import { firstOpening } from '../../domain/opening.ts';
 import { PARTIES, type Party } from '../../domain/party.ts';

@@ -121,7 +121,7 @@ function problemSentence({ message, expected, nearest }: Problem): string {
     ...(expected === null ? [] : [`Expected ${expected}.`]),
     ...(nearest === null ? [] : [`Did you mean "${nearest}"?`]),
   ];
-  return [`${message}.`, ...hints].join(' ');
+  return [message.replace(/\.?$/, '.'), ...hints].join(' ');
 }
 
 /** Relative to the folder where it lies within; else the whole address. */

@@ -1,0 +1,57 @@
+import { canonicalize } from 'json-canonicalize';
+import type { Engagement } from '../../domain/decision.ts';
+import type { Activity } from '../../domain/matrix.ts';
+import type { Member } from '../../domain/person.ts';
+import type { Protocol } from '../../domain/request.ts';
+import { type Answerer, answerersOf, isInSquad } from '../../domain/squad.ts';
+import type { Target } from '../../domain/target.ts';
+
+/** One of the two versions that are compared, with what is asked of it more than once. */
+export interface Side {
+  readonly engagement: Engagement;
+  readonly people: readonly Member[];
+  /** Handles of those known who are in a squad. */
+  members(squad: string): readonly string[];
+  /** Those who would be asked, also when they are not yet known. */
+  answerers(squad: string): readonly Answerer[];
+}
+
+export function sideOf(engagement: Engagement, people: readonly Member[]): Side {
+  return {
+    engagement,
+    people,
+    members: memo(squad =>
+      people.filter(member => isInSquad(engagement, squad, member)).map(({ handle }) => handle),
+    ),
+    answerers: memo(squad => answerersOf(engagement, squad, people)),
+  };
+}
+
+export function memo<T>(work: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return key => {
+    if (!known.has(key)) known.set(key, work(key));
+    return known.get(key)!;
+  };
+}
+
+export const PROTOCOLS: readonly Protocol[] = ['ssh', 'postgres', 'web'];
+
+/** `ssh root` for every way a cell lets people into a target. */
+export const accessOf = (activity: Activity, target: Target): string[] =>
+  PROTOCOLS.filter(protocol => target[protocol] !== undefined).flatMap(protocol =>
+    (activity.gives?.[protocol] ?? []).map(role => `${protocol} ${role}`),
+  );
+
+export const same = (one: unknown, other: unknown): boolean =>
+  canonicalize(one ?? null) === canonicalize(other ?? null);
+
+/** What is in the first list and not in the second. */
+export const without = (list: readonly string[] = [], others: readonly string[] = []): string[] =>
+  list.filter(item => !others.includes(item));
+
+/** The path of a cell's row. */
+export const rowPath = (cell: string): [string, string, string, string, string] => {
+  const [service, activity] = cell.split('/') as [string, string];
+  return ['matrix', 'services', service, 'activities', activity];
+};

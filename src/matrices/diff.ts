@@ -1,4 +1,4 @@
-import type { Engagement } from '../domain/decision.ts';
+import type { Engagement } from '../domain/engagement.ts';
 import type { Member } from '../domain/person.ts';
 import { accessFacts } from './diff/access.ts';
 import { isTold } from './diff/changed-paths.ts';

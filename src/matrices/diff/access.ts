@@ -1,6 +1,8 @@
 import { type Cell, cellsCovering, findCell, matches } from '../../domain/cell.ts';
 import { whenText } from '../../domain/explanation.ts';
+import { isShortForm, rolesGiven } from '../../domain/gives.ts';
 import type { Activity } from '../../domain/matrix.ts';
+import type { Protocol } from '../../domain/protocol.ts';
 import { pointer } from './changed-paths.ts';
 import { type Fact, listed, type Scope, union, withPeople } from './lines.ts';
 import { accessOf, rowPath, type Side, same, without } from './side.ts';
@@ -95,7 +97,10 @@ function whyOf(
   const entered = from.engagement.targets.targets;
   const reasons: { why: string; paths: string[] }[] = [];
   if (!Object.hasOwn(entered, target))
-    reasons.push({ why: `${target} ${is}`, paths: [pointer('targets', 'targets', target)] });
+    reasons.push({
+      why: kind === 'gains' ? 'new in the inventory' : 'gone from the inventory',
+      paths: [pointer('targets', 'targets', target)],
+    });
   if (!Object.hasOwn(from.engagement.matrix.services, service))
     reasons.push({ why: `the service ${service} ${is}`, paths: [pointer(...row.slice(0, 3))] });
   else if (!old) reasons.push({ why: `${cell.id} ${is}`, paths: [pointer(...row)] });
@@ -110,20 +115,25 @@ function whyOf(
     reasons.push({ why, paths: [pointer(...row, 'R')] });
   }
   return access => {
-    const [protocol, role] = access.split(' ') as ['ssh', string];
+    const [protocol, role] = access.split(' ') as [Protocol, string];
     const all = [...reasons];
-    if (!(before.activity.gives?.[protocol] ?? []).includes(role)) {
+    if (!rolesGiven(before.activity, protocol).includes(role)) {
       const why = `${cell.id} ${kind === 'gains' ? 'now gives' : 'no longer gives'} it`;
-      const whole = before.activity.gives === undefined ? ['gives'] : ['gives', protocol];
-      all.push({ why, paths: [pointer(...row, ...whole)] });
+      all.push({ why, paths: [pointer(...row, 'gives', protocol, ...loginsKey(before, cell, protocol))] });
     }
     if (was[protocol] === undefined) {
-      const why = `${target} ${kind === 'gains' ? 'is now' : 'is no longer'} reached by ${protocol}`;
+      const why = `${kind === 'gains' ? 'now' : 'no longer'} reached by ${protocol}`;
       all.push({ why, paths: [pointer('targets', 'targets', target, protocol)] });
     }
     return all.reduce(joined);
   };
 }
+
+/** Where both versions have the long form of `gives.ssh`, the logins alone. */
+const loginsKey = (old: Cell, cell: Cell, protocol: Protocol): string[] =>
+  protocol === 'ssh' && [old, cell].every(({ activity }) => activity.gives?.ssh && !isShortForm(activity))
+    ? ['logins']
+    : [];
 
 const joined = (one: { why: string; paths: string[] }, other: { why: string; paths: string[] }) => ({
   why: `${one.why}; ${other.why}`,
@@ -148,7 +158,7 @@ function whyCovered(
   const fits = kind === 'gains' ? 'now fit' : 'no longer fit';
   return {
     why: [
-      ...(labels ? [`the labels of ${target} ${fits}`] : []),
+      ...(labels ? [`its labels ${fits}`] : []),
       ...(selectors || whens
         ? [`${cell.id} ${kind === 'gains' ? 'now selects' : 'no longer selects'} it`]
         : []),

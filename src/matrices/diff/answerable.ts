@@ -1,8 +1,8 @@
-import type { Question } from '../../domain/decision.ts';
 import { answerersFor } from '../../domain/ladder.ts';
 import type { Rule } from '../../domain/matrix.ts';
 import type { Party } from '../../domain/party.ts';
 import type { Member } from '../../domain/person.ts';
+import type { Question } from '../../domain/question.ts';
 import { isInSquad } from '../../domain/squad.ts';
 import { pointer } from './changed-paths.ts';
 import { type Fact, listed, placeOf, union } from './lines.ts';

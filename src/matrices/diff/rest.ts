@@ -20,7 +20,7 @@ export function calendarFacts(before: Side, after: Side): Fact[] {
       windowWords(
         timesOf(one),
         timesOf(other),
-        ['weekly', 'from', 'to'].map(key => `${path}/${key}`),
+        ['weekly', 'from', 'to', 'dates', 'except'].map(key => `${path}/${key}`),
         `the calendar ${name} is open ${words.length > 0 ? words.join(', ') : 'at the same times, written otherwise'}`,
       ),
     ];

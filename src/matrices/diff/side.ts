@@ -1,10 +1,13 @@
 import { canonicalize } from 'json-canonicalize';
-import type { Engagement } from '../../domain/decision.ts';
-import type { Activity } from '../../domain/matrix.ts';
+import { holds } from '../../domain/cell.ts';
+import type { Engagement } from '../../domain/engagement.ts';
+import { rolesGiven } from '../../domain/gives.ts';
+import type { Activity, When } from '../../domain/matrix.ts';
 import type { Member } from '../../domain/person.ts';
-import type { Protocol } from '../../domain/request.ts';
+import type { Protocol } from '../../domain/protocol.ts';
 import { type Answerer, answerersOf, isInSquad } from '../../domain/squad.ts';
 import type { Target } from '../../domain/target.ts';
+import type { Situation } from './situations.ts';
 
 /** One of the two versions that are compared, with what is asked of it more than once. */
 export interface Side {
@@ -14,9 +17,16 @@ export interface Side {
   members(squad: string): readonly string[];
   /** Those who would be asked, also when they are not yet known. */
   answerers(squad: string): readonly Answerer[];
+  /** Whether a `when` holds, as decisions look at it. */
+  holds(when: When | undefined, situation: Situation, target: Target): boolean;
 }
 
 export function sideOf(engagement: Engagement, people: readonly Member[]): Side {
+  // Looking at calendars is what takes time, and few moments are looked at.
+  const open = memo(key => {
+    const [during, at] = JSON.parse(key) as [string, number];
+    return holds(engagement, { during }, { severity: null, at }, { labels: {} }) !== null;
+  });
   return {
     engagement,
     people,
@@ -24,6 +34,13 @@ export function sideOf(engagement: Engagement, people: readonly Member[]): Side 
       people.filter(member => isInSquad(engagement, squad, member)).map(({ handle }) => handle),
     ),
     answerers: memo(squad => answerersOf(engagement, squad, people)),
+    holds(when, situation, target) {
+      const { during, ...rest } = when ?? {};
+      return (
+        (during === undefined || open(JSON.stringify([during, situation.at]))) &&
+        holds(engagement, rest, situation, target) !== null
+      );
+    },
   };
 }
 
@@ -40,7 +57,7 @@ export const PROTOCOLS: readonly Protocol[] = ['ssh', 'postgres', 'web'];
 /** `ssh root` for every way a cell lets people into a target. */
 export const accessOf = (activity: Activity, target: Target): string[] =>
   PROTOCOLS.filter(protocol => target[protocol] !== undefined).flatMap(protocol =>
-    (activity.gives?.[protocol] ?? []).map(role => `${protocol} ${role}`),
+    rolesGiven(activity, protocol).map(role => `${protocol} ${role}`),
   );
 
 export const same = (one: unknown, other: unknown): boolean =>

@@ -1,5 +1,5 @@
-import { calendarOf, dateAt, openAt, parseMoment, parseWeekly } from '../../domain/calendar.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import { type Calendar, calendarsOf, openAt, parseMoment } from '../../domain/calendar.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import type { When } from '../../domain/matrix.ts';
 import { memo } from './side.ts';
 
@@ -28,45 +28,62 @@ const listOf = (value: string | readonly string[] | undefined): readonly string[
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
 
 const DAY = 86_400_000;
+const MINUTE = 60_000;
 /** A January week in which hardly any clock of the world is changed. */
 const ANY_WEEK = Date.UTC(2026, 0, 12);
-/** A week, and one more for the week in which the clocks change. */
-const DAYS = 15;
+/** A week, and the days that a change of clocks spoils. */
+const DAYS = 11;
 
 /** One moment for each pattern in which these calendars are open and shut in the versions. */
 function momentsOf(versions: readonly Engagement[], names: readonly string[]): number[] {
-  const used = versions.flatMap(({ matrix: { calendars = {}, timezone } }) =>
-    names.flatMap(name => (Object.hasOwn(calendars, name) ? [{ entry: calendars[name]!, timezone }] : [])),
+  const read = versions.map(({ matrix: { calendars = {}, timezone } }) => calendarsOf(calendars, timezone));
+  const asked = read.flatMap(calendars => names.flatMap(name => calendars.get(name) ?? []));
+  const all = withExcepted(asked);
+  const edges = all.flatMap(({ range, days }) =>
+    [...(range ? [range] : []), ...(days ?? [])].flatMap(({ from, to }) => [from, to]),
   );
-  const calendars = used.map(({ entry, timezone }) => calendarOf(entry, timezone));
-  const edges = calendars.flatMap(({ range }) => (range ? [range.from, range.to] : []));
   const starts = edges.length > 0 ? [Math.min(...edges) - DAYS * DAY, ...new Set(edges)] : [ANY_WEEK];
+  const offset = memo(offsetOf);
   const found = new Map<string, number>();
   for (const start of starts) {
     const end = Math.min(start + DAYS * DAY, ...edges.filter(edge => edge > start));
-    for (const at of [start, ...turnsBetween(start, end, used)]) {
-      const pattern = calendars.map(calendar => (openAt([calendar], at) ? 1 : 0)).join('');
+    for (const at of [start, ...turnsBetween(start, end, all, offset)]) {
+      const pattern = asked.map(calendar => (isOpen(calendar, at, offset) ? 1 : 0)).join('');
       if (!found.has(pattern)) found.set(pattern, at);
     }
   }
   return [...found.values()];
 }
 
+const withExcepted = (calendars: readonly Calendar[]): Calendar[] =>
+  calendars.flatMap(calendar => [calendar, ...withExcepted(calendar.except)]);
+
+type Offset = (key: string) => number | null;
+
+/**
+ * By how many milliseconds the clocks of a zone are ahead of UTC around a day of UTC (`zone day`, days since 1970);
+ * `null` where they are changed thereabouts.
+ */
+function offsetOf(key: string): number | null {
+  const [zone, day] = key.split(' ') as [string, string];
+  const offsets = [-1, 0, 1, 2].map(step => {
+    const midnight = (Number(day) + step) * DAY;
+    return midnight - (parseMoment(new Date(midnight).toISOString().slice(0, 16), zone) ?? Number.NaN);
+  });
+  return offsets.every(offset => offset === offsets[0]) ? offsets[0]! : null;
+}
+
 /** When a weekly window of these calendars begins or ends. */
-function turnsBetween(
-  start: number,
-  end: number,
-  used: readonly { entry: { readonly weekly?: string }; timezone: string }[],
-): number[] {
+function turnsBetween(start: number, end: number, calendars: readonly Calendar[], offset: Offset): number[] {
   const turns = new Set<number>();
-  for (const { entry, timezone } of used) {
-    const minutes = new Set(
-      (entry.weekly ? (parseWeekly(entry.weekly) ?? []) : []).flatMap(({ from, to }) => [from, to % 1_440]),
-    );
-    for (let day = start - DAY; day < end + DAY; day += DAY) {
+  for (const { weekly, timezone } of calendars) {
+    const minutes = new Set((weekly ?? []).flatMap(({ from, to }) => [from, to % 1_440]));
+    for (let day = Math.floor(start / DAY) - 1; day * DAY < end + DAY; day += 1) {
+      const ahead = offset(`${timezone} ${day}`);
       for (const minute of minutes) {
-        const clock = `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
-        const at = parseMoment(`${dateAt(day, timezone)}T${clock}`, timezone);
+        const clock = day * DAY + minute * MINUTE;
+        const at =
+          ahead === null ? parseMoment(new Date(clock).toISOString().slice(0, 16), timezone) : clock - ahead;
         if (at !== null && at >= start && at < end) turns.add(at);
       }
     }
@@ -74,4 +91,26 @@ function turnsBetween(
   return [...turns];
 }
 
-const two = (number: number): string => String(number).padStart(2, '0');
+/** The same as `openAt` says, by plain arithmetic on the days on which no clock is changed. */
+function isOpen(calendar: Calendar, at: number, offset: Offset): boolean {
+  const { range, days, weekly, timezone, except } = calendar;
+  const ahead = offset(`${timezone} ${Math.floor(at / DAY)}`);
+  if (ahead === null) return openAt([calendar], at) !== null;
+  const holds = ({ from, to }: { from: number; to: number }) => from <= at && at < to;
+  const local = at + ahead;
+  const minute = (local % DAY) / MINUTE;
+  // The first of January 1970 was a Thursday.
+  const today = ((Math.floor(local / DAY) + 3) % 7) + 1;
+  const yesterday = today === 1 ? 7 : today - 1;
+  return (
+    (!range || holds(range)) &&
+    (!days || days.some(holds)) &&
+    (!weekly ||
+      weekly.some(
+        ({ days: on, from, to }) =>
+          (on.has(today) && from <= minute && minute < to) ||
+          (on.has(yesterday) && from <= minute + 1_440 && minute + 1_440 < to),
+      )) &&
+    !except.some(other => isOpen(other, at, offset))
+  );
+}

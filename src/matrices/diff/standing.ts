@@ -1,9 +1,9 @@
-import { type Cell, exceptionFor, holds, rulesFor } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Cell } from '../../domain/cell.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { partiesDiffer } from '../../domain/ladder.ts';
-import type { Answer } from '../../domain/matrix.ts';
+import type { Answer, When } from '../../domain/matrix.ts';
 import type { Target } from '../../domain/target.ts';
+import type { Side } from './side.ts';
 import type { Situation } from './situations.ts';
 
 /** What a cell asks and allows on a target in one situation, whoever asks. */
@@ -28,24 +28,18 @@ export interface Standing {
   readonly signIn: number | null;
 }
 
-export function standingAt(
-  engagement: Engagement,
-  cell: Cell,
-  target: Target,
-  { severity, at }: Situation,
-): Standing {
+export function standingAt(side: Side, cell: Cell, target: Target, situation: Situation): Standing {
   const { activity } = cell;
-  // The name of the target and the asker play no part in it.
-  const question = { severity, at } as Parameters<typeof exceptionFor>[2];
-  const exception = exceptionFor(engagement, cell, question, target)?.exception ?? null;
-  const rules = rulesFor(engagement, question, target);
+  const holds = (when: When | undefined) => side.holds(when, situation, target);
+  const exception = activity.exceptions?.find(({ when }) => holds(when)) ?? null;
+  const rules = (side.engagement.matrix.rules ?? []).filter(({ when }) => holds(when));
   const answer =
     exception?.answer ??
     (exception?.co_approve?.length ? 'needs-approval' : (activity.answer ?? 'needs-approval'));
   const seconds = (text: string | undefined): number | null =>
     text === undefined ? null : parseDuration(text);
   return {
-    open: holds(engagement, activity.when, question, target) !== null,
+    open: holds(activity.when),
     exception: exception?.name ?? null,
     rules: rules.map(({ name }) => name),
     limit: seconds(exception?.for ?? activity.for) ?? 0,

@@ -2,6 +2,7 @@ import { type Cell, cellsCovering } from '../../domain/cell.ts';
 import type { When } from '../../domain/matrix.ts';
 import type { Labels, Target } from '../../domain/target.ts';
 import { answerableFacts } from './answerable.ts';
+import { capabilityFacts } from './capabilities.ts';
 import { calendarsOf, conditionOf, pathsOf, ruleWords } from './causes.ts';
 import { FIELDS, type Field } from './fields.ts';
 import { type Fact, placeOf, union } from './lines.ts';
@@ -23,6 +24,13 @@ export interface Stand {
   readonly target: Target;
 }
 
+/** A pair on the target of this name, with the squads that are in R of both. */
+export interface CommonPair {
+  readonly pair: Pair;
+  readonly name: string;
+  readonly squads: readonly string[];
+}
+
 /** Both versions of a pair in one situation. */
 export interface Moment {
   readonly situation: Situation;
@@ -42,7 +50,8 @@ export function termsFacts(before: Side, after: Side): Fact[] {
   };
   const sameWorld = same(world(before), world(after));
   const known = new Map<string, Fact[]>();
-  return commonPairs(before, after).flatMap(({ pair, name, squads }) => {
+  return commonPairs(before, after).flatMap(common => {
+    const { pair, name, squads } = common;
     const { id } = pair.after.cell;
     const labels = [pair.before, pair.after].map(({ target }) => signature(target));
     if (sameWorld && same(labels[0], labels[1]) && same(pair.before.cell.activity, pair.after.cell.activity))
@@ -50,12 +59,15 @@ export function termsFacts(before: Side, after: Side): Fact[] {
     // Targets with the same labels, as far as anything looks at them, stand alike.
     const key = JSON.stringify([id, labels]);
     if (!known.has(key)) known.set(key, factsOfPair(pair, situations(whensOf(pair))));
-    return known.get(key)!.map(fact => ({ ...fact, squads, targets: [name] }));
+    return [
+      ...known.get(key)!.map(fact => ({ ...fact, squads, targets: [name] })),
+      ...capabilityFacts(after, common),
+    ];
   });
 }
 
 /** Every cell on every target with somebody who may ask for something there in both versions. */
-function commonPairs(before: Side, after: Side): { pair: Pair; name: string; squads: string[] }[] {
+function commonPairs(before: Side, after: Side): CommonPair[] {
   const earlier = before.engagement.targets.targets;
   return Object.entries(after.engagement.targets.targets).flatMap(([name, target]) => {
     if (!Object.hasOwn(earlier, name)) return [];
@@ -104,7 +116,7 @@ function labelsThatCount(sides: readonly Side[]): string[] {
 
 function factsOfPair(pair: Pair, situations: readonly Situation[]): Fact[] {
   const at = ({ side, cell, target }: Stand, situation: Situation) =>
-    standingAt(side.engagement, cell, target, situation);
+    standingAt(side, cell, target, situation);
   const moments = situations
     .map(situation => ({ situation, before: at(pair.before, situation), after: at(pair.after, situation) }))
     .filter(({ before, after }) => before.open || after.open);

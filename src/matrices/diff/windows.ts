@@ -2,8 +2,8 @@ import { parseWeekly } from '../../domain/calendar.ts';
 import { whenText } from '../../domain/explanation.ts';
 import type { CalendarEntry, When } from '../../domain/matrix.ts';
 import { pointer } from './changed-paths.ts';
-import { type Fact, placeOf } from './lines.ts';
-import { rowPath, type Side, same } from './side.ts';
+import { type Fact, listed, placeOf } from './lines.ts';
+import { rowPath, type Side, same, without } from './side.ts';
 import type { Pair } from './terms.ts';
 
 /** A cell that is open at times when it was shut (`easier`), or shut when it was open (`harder`). */
@@ -53,7 +53,7 @@ export function calendarCauses(
   names: readonly string[],
   way: 'wider' | 'narrower' | 'both',
 ): { words: string[]; paths: string[] } {
-  const moved = [...new Set(names)].flatMap(name => {
+  const moved = withExcepted([before, after], names).flatMap(name => {
     const [was, is] = [before, after].map(({ engagement: { matrix } }) => matrix.calendars?.[name]);
     if (!was || !is || same(timesOf(was), timesOf(is))) return [];
     const { wider, narrower } = calendarWords(was, is);
@@ -71,11 +71,19 @@ export function calendarCauses(
   };
 }
 
-export const timesOf = ({ weekly, from, to }: CalendarEntry) => ({
-  weekly: weekly ?? null,
-  from: from ?? null,
-  to: to ?? null,
-});
+/** These calendars and those that they except, in either version. */
+function withExcepted(sides: readonly Side[], names: readonly string[]): string[] {
+  const found = new Set(names);
+  for (const name of found) {
+    for (const { engagement } of sides) {
+      for (const other of engagement.matrix.calendars?.[name]?.except ?? []) found.add(other);
+    }
+  }
+  return [...found];
+}
+
+/** What a calendar says of times; its label says nothing of them. */
+export const timesOf = ({ label: _, ...times }: CalendarEntry) => times;
 
 /** What a calendar has more, and what it has less, in words. A change of its range stands in both. */
 export function calendarWords(
@@ -85,16 +93,32 @@ export function calendarWords(
   const range = [
     ...(was.from === is.from ? [] : [`from ${is.from ?? 'ever'} on, was ${was.from ?? 'ever'}`]),
     ...(was.to === is.to ? [] : [`until ${is.to ?? 'no end'}, was ${was.to ?? 'no end'}`]),
+    ...((was.dates === undefined) === (is.dates === undefined) ? [] : [datesText(is.dates)]),
   ];
-  if (was.weekly === is.weekly) return { wider: range, narrower: range };
   const [then, now] = [was, is].map(({ weekly }) => minutesOf(weekly)) as [boolean[], boolean[]];
   const more = weekText(now.map((open, at) => open && !then[at]));
   const less = weekText(then.map((open, at) => open && !now[at]));
+  const dates = was.dates && is.dates;
+  const said = (words: string, list: readonly string[] | false | undefined) =>
+    list && list.length > 0 ? [`${words} ${listed(list)}`] : [];
   return {
-    wider: [...(more ? [`also ${more}`] : []), ...range],
-    narrower: [...(less ? [`no longer ${less}`] : []), ...range],
+    wider: [
+      ...(more ? [`also ${more}`] : []),
+      ...said('also on', dates && without(is.dates, was.dates)),
+      ...said('also during', without(was.except, is.except)),
+      ...range,
+    ],
+    narrower: [
+      ...(less ? [`no longer ${less}`] : []),
+      ...said('no longer on', dates && without(was.dates, is.dates)),
+      ...said('shut during', without(is.except, was.except)),
+      ...range,
+    ],
   };
 }
+
+const datesText = (dates: readonly string[] | undefined): string =>
+  dates === undefined ? 'no longer on certain days alone' : `only on ${listed(dates)}`;
 
 const DAY = 1_440;
 const WEEK = 7 * DAY;
@@ -113,6 +137,7 @@ function minutesOf(weekly: string | undefined): boolean[] {
 
 /** `Mon-Fri 18:00-20:00, Sat 08:00-12:00`; empty where nothing is open. */
 function weekText(minutes: readonly boolean[]): string {
+  if (!minutes.some(Boolean)) return '';
   if (minutes.every(Boolean)) return 'at all times';
   const spans: { day: number; times: string }[] = [];
   // Begin where something is shut, so that a span over the week's end stays whole.

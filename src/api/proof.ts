@@ -42,6 +42,7 @@ const API: Readonly<Record<string, Proof>> = {
   'POST /targets/{name}/host-keys': 'fresh',
   'GET /owners': 'signed-in',
   'GET /matrix': 'signed-in',
+  'POST /matrix/what-if': 'signed-in',
   'GET /audit': 'signed-in',
   'GET /audit/checkpoint': 'signed-in',
   'GET /audit/key': 'signed-in',

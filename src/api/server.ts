@@ -23,6 +23,7 @@ import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
 import { targetRoutes } from './targets.ts';
 import { wellFormed } from './well-formed.ts';
+import { VERSION_BODY, whatIfRoutes } from './what-if.ts';
 
 export const MAX_BODY = 64 * 1024;
 const API_PATH = '/api/v1';
@@ -41,12 +42,8 @@ export function buildServer(app: Application, pages: Pages): Api {
   server.use(securityHeaders(app.url));
   server.use(wellFormed(app.url, app.web.hosts));
   server.use(
-    bodyLimit({
-      maxSize: MAX_BODY,
-      onError: () => {
-        throw new Refused('too-large', `A body may have ${MAX_BODY} bytes.`, 413);
-      },
-    }),
+    atMost(MAX_BODY, path => !VERSION_PATHS.includes(path)),
+    atMost(VERSION_BODY, path => VERSION_PATHS.includes(path)),
   );
   // Before anything asks the database who is calling: these answer while it hangs.
   healthRoutes(server, app);
@@ -73,6 +70,7 @@ export function buildServer(app: Application, pages: Pages): Api {
     targetRoutes,
     auditRoutes,
     lockoutRoutes,
+    whatIfRoutes,
     peopleRoutes,
   ]) {
     mount(api, app);
@@ -112,6 +110,20 @@ export function buildServer(app: Application, pages: Pages): Api {
     return tell(c, problem ?? internalProblem);
   });
   return server;
+}
+
+/** Where the files of a whole version are sent. */
+const VERSION_PATHS: readonly string[] = [`${API_PATH}/matrix/what-if`];
+
+/** Bodies of so many bytes at most, on the paths that this is for. */
+function atMost(maxSize: number, isFor: (path: string) => boolean): MiddlewareHandler<Env> {
+  const limit = bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new Refused('too-large', `A body may have ${maxSize} bytes.`, 413);
+    },
+  });
+  return (c, next) => (isFor(c.req.path) ? limit(c, next) : next());
 }
 
 /** `/api/v1/requests/:id` as the table and the OpenAPI document write it: `/requests/{id}`. */

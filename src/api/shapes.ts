@@ -128,7 +128,7 @@ export const problemShape = z
   })
   .openapi('Problem');
 
-const problem = (description: string) => ({
+export const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: problemShape } },
 });

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { grantShape, requestShape, sessionShape } from '../api/present.ts';
 import type { decisionShape } from '../api/shapes.ts';
+import type { answeredShape, whatIfShape } from '../api/what-if.ts';
 
 /** What the API answers, as types alone: nothing of the server is loaded for them. */
 
@@ -8,6 +9,8 @@ export type Decision = z.infer<typeof decisionShape>;
 export type Request = z.infer<typeof requestShape>;
 export type Grant = z.infer<typeof grantShape>;
 export type Session = z.infer<typeof sessionShape>;
+export type Answered = z.infer<typeof answeredShape>;
+export type WhatIf = z.infer<typeof whatIfShape>;
 
 export interface RequestInFull extends Request {
   readonly approvals: readonly {

@@ -57,7 +57,7 @@ export async function buildProgram(argv: readonly string[], terminal: Terminal):
   addRequests(program, terminal);
   addGrants(program, terminal);
   addSessions(program, terminal);
-  if (wantsMatrix(argv)) program.addCommand((await import('./matrix/command.ts')).matrixCommand());
+  if (wantsMatrix(argv)) program.addCommand((await import('./matrix/command.ts')).matrixCommand(terminal));
   addTargets(program, terminal);
   addAudit(program, terminal);
   addLockout(program, terminal);

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Approval } from '../domain/approval.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
@@ -44,6 +44,29 @@ export const listRequests = (
         ),
         limit,
       );
+
+/** What was asked, without the words it was asked in. */
+export type AskedRequest = Omit<AccessRequest, 'reason' | 'reasonSalt' | 'display'>;
+
+/** What was asked in a tenant since a moment, refusals too, the newest first: all of it, whoever reads. */
+export async function requestsSince(
+  database: Database,
+  tenant: string,
+  since: Date,
+  limit: number,
+): Promise<{ request: AskedRequest; asker: Person }[]> {
+  const { reason: _, reasonSalt: __, display: ___, ...asked } = getTableColumns(requests);
+  const rows = await database.within([tenant], tx =>
+    tx
+      .select({ request: asked, asker: people })
+      .from(requests)
+      .innerJoin(people, eq(people.id, requests.person))
+      .where(and(eq(requests.tenant, tenant), gte(requests.createdAt, since)))
+      .orderBy(desc(requests.createdAt))
+      .limit(limit),
+  );
+  return rows.map(({ request, asker }) => ({ request: request as AskedRequest, asker }));
+}
 
 async function selectRequests(
   database: Database,

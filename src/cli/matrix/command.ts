@@ -1,12 +1,16 @@
 import { relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { readClientConfiguration } from '../../configuration.ts';
+import { KINDS } from '../../matrices/diff.ts';
+import type { Terminal } from '../terminal.ts';
 import { checkAction } from './check.ts';
+import { type Compared, diffAction } from './diff.ts';
 import { type Asked, explainAction } from './explain.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
 import { schemaAction } from './schema.ts';
 import { testAction } from './test.ts';
+import type { Weighed } from './what-if.ts';
 
 /** `SALLYPORT_POLICIES`, as somebody in the working folder would write it: places in it are for reading. */
 function configuredPolicies(): string {
@@ -16,19 +20,26 @@ function configuredPolicies(): string {
 }
 
 /**
- * `matrix …`: those that take DIR need no broker and no sign-in.
+ * `matrix …`: all but `what-if` need no broker and no sign-in.
  *
+ * @param terminal for those that ask the broker
  * @param policies says the folder of tenants' folders, asked only when no DIR is given
  * @throws ConfigurationError from the actions, when the environment makes no sense
  */
-export function matrixCommand(policies = configuredPolicies, now: () => number = Date.now): Command {
+export function matrixCommand(
+  terminal: Terminal,
+  policies = configuredPolicies,
+  now: () => number = Date.now,
+): Command {
   const finish = (said: Said): void => {
     process.stdout.write(said.out);
     process.stderr.write(said.err);
     process.exitCode = said.code;
   };
   const outside = (dir: string | undefined) => ({ policies: dir ?? policies(), now: now() });
-  const matrix = new Command('matrix').description('check, test and explain the responsibility matrix');
+  const matrix = new Command('matrix').description(
+    'check, test, explain and compare the responsibility matrix',
+  );
   const add = (name: string, description: string): Command =>
     matrix
       .command(name)
@@ -63,5 +74,23 @@ export function matrixCommand(policies = configuredPolicies, now: () => number =
     .description("print a file's JSON Schema, for editors")
     .argument('[file]', 'matrix, targets or expectations', 'matrix')
     .action((document: string) => finish(schemaAction(document)));
+  matrix
+    .command('diff')
+    .description('what another version means for people and their access')
+    .argument('<before>', "a tenant's folder, or a folder of them")
+    .argument('<after>', 'the same of the other version')
+    .option('--tenant <name>', 'which one, where several are there')
+    .option('--fail-on <kinds>', `exit 1 when it brings one of these: ${KINDS.join(',')}`)
+    .option('--json', 'for a script')
+    .action((before: string, after: string, options: Compared) => {
+      const { colour } = readClientConfiguration();
+      finish(diffAction(before, after, { ...options, ...outside(before), colour }));
+    });
+  add('what-if', 'decide the requests of the last days again, under these files')
+    .option('--days <days>', 'how far back, 1 to 365', '30')
+    .action(async (dir: string | undefined, options: Weighed) => {
+      const { whatIf } = await import('./what-if.ts');
+      await whatIf(terminal, dir, { ...options, ...outside(dir) });
+    });
   return matrix;
 }

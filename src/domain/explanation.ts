@@ -116,6 +116,25 @@ export const tooFew = (coApprove: readonly string[]): Refusal =>
 
 export const exceptionName = ({ name }: Exception): string => `exception "${name}"`;
 
+/** What an exception changes, and when. */
+export function exceptionText({
+  when,
+  answer,
+  co_approve,
+  ticket,
+  review_within,
+  ...rest
+}: Exception): string {
+  return [
+    `when ${whenText(when)}`,
+    ...(answer === undefined ? [] : [answer === 'pre-approved' ? 'it opens at once' : 'it needs a yes']),
+    ...(rest.for === undefined ? [] : [`at most ${rest.for}`]),
+    ...(co_approve === undefined ? [] : [`${co_approve.join(', ')} must say yes too`]),
+    ...(ticket === undefined ? [] : [`ticket ${ticket}`]),
+    ...(review_within === undefined ? [] : [`reviewed within ${review_within}`]),
+  ].join(', ');
+}
+
 export const ruleText = ({ name, require }: Rule): string =>
   `rule "${name}" requires ${Object.entries(require)
     .map(([what, how]) => `${what}: ${how}`)

@@ -9,6 +9,7 @@ import { type Asked, explainAction } from './explain.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
 import { schemaAction } from './schema.ts';
+import { type Drawn, swimlaneAction } from './swimlane.ts';
 import { testAction } from './test.ts';
 import type { Weighed } from './what-if.ts';
 
@@ -92,5 +93,11 @@ export function matrixCommand(
       const { whatIf } = await import('./what-if.ts');
       await whatIf(terminal, dir, { ...options, ...outside(dir) });
     });
+  add('swimlane', 'draw who asks, answers and is told, as an SVG')
+    .option('--service <service>', 'only this one, with the lanes that have a part in it')
+    .option('--output <file>', 'where to; else standard output')
+    .action((dir: string | undefined, options: Drawn) =>
+      finish(swimlaneAction(dir, { ...options, ...outside(dir) })),
+    );
   return matrix;
 }

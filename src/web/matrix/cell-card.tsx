@@ -1,7 +1,7 @@
 import type { Cell } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/decision.ts';
-import { givesText, whenText } from '../../domain/explanation.ts';
-import { ANSWER_WITHIN, type Exception } from '../../domain/matrix.ts';
+import { exceptionText, givesText, whenText } from '../../domain/explanation.ts';
+import { ANSWER_WITHIN } from '../../domain/matrix.ts';
 import type { Member } from '../../domain/person.ts';
 import { answerersOf } from '../../domain/squad.ts';
 import { visible } from '../../domain/visible-text.ts';
@@ -52,13 +52,13 @@ export function CellCard({ cell, engagement, people, directory }: CellProps) {
           {activity.review_within ? `, reviewed within ${activity.review_within}` : ''}
         </li>
         {activity.ticket ? <li>Ticket {activity.ticket}</li> : null}
-        {activity.when ? <li>Only when {whenText(activity.when)}</li> : null}
+        {activity.when ? <li>Only when {visible(whenText(activity.when))}</li> : null}
         {activity.sign_in_within ? <li>Sign-in younger than {activity.sign_in_within}</li> : null}
         {activity.co_approve ? <li>Needs a yes of {activity.co_approve.join(', ')} besides</li> : null}
         {activity.record === 'input' ? <li>What is typed is recorded too</li> : null}
         {exceptions.map(exception => (
           <li>
-            Except <b>{visible(exception.name)}</b>: {exceptionWords(exception)}
+            Except <b>{visible(exception.name)}</b>: {visible(exceptionText(exception))}
           </li>
         ))}
         {takeover.map(item => (
@@ -75,24 +75,6 @@ export function CellCard({ cell, engagement, people, directory }: CellProps) {
       </p>
     </article>
   );
-}
-
-export function exceptionWords({
-  when,
-  answer,
-  co_approve,
-  ticket,
-  review_within,
-  ...rest
-}: Exception): string {
-  return [
-    `when ${whenText(when)}`,
-    ...(answer === undefined ? [] : [answer === 'pre-approved' ? 'it opens at once' : 'it needs a yes']),
-    ...(rest.for === undefined ? [] : [`at most ${rest.for}`]),
-    ...(co_approve === undefined ? [] : [`${co_approve.join(', ')} must say yes too`]),
-    ...(ticket === undefined ? [] : [`ticket ${ticket}`]),
-    ...(review_within === undefined ? [] : [`reviewed within ${review_within}`]),
-  ].join(', ');
 }
 
 /** Only addresses of the web become links; anything else is shown as the text that it is. */

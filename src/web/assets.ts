@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build, version } from 'esbuild';
+import { STYLE as SWIMLANE } from '../matrices/swimlane/paint.ts';
 
 /** Styles, the icon and the islands. Addresses carry a hash, so that a browser asks for each version once. */
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ISLANDS = join(HERE, 'islands');
-const STYLE = ['base', 'signs', 'forms', 'cards', 'media'].map(name => join(HERE, 'style', `${name}.css`));
+const STYLE = ['base', 'signs', 'forms', 'cards', 'matrix', 'media'].map(name =>
+  join(HERE, 'style', `${name}.css`),
+);
 const resolve = createRequire(import.meta.url).resolve;
 
 interface Source {
@@ -42,12 +45,24 @@ const sources: Readonly<Record<string, Source>> = {
   'pico.css': file('text/css; charset=utf-8', resolve('@picocss/pico/css/pico.zinc.min.css')),
   'style.css': joined('text/css; charset=utf-8', STYLE),
   'player.css': file('text/css; charset=utf-8', resolve('asciinema-player/dist/bundle/asciinema-player.css')),
+  'swimlane.css': {
+    type: 'text/css; charset=utf-8',
+    seed: () => SWIMLANE,
+    body: async () => Buffer.from(SWIMLANE),
+  },
   'icon.svg': file('image/svg+xml', join(HERE, 'icon.svg')),
   'page.js': island('page'),
   'player.js': island('player'),
 };
 
-export type AssetName = 'pico.css' | 'style.css' | 'player.css' | 'icon.svg' | 'page.js' | 'player.js';
+export type AssetName =
+  | 'pico.css'
+  | 'style.css'
+  | 'player.css'
+  | 'swimlane.css'
+  | 'icon.svg'
+  | 'page.js'
+  | 'player.js';
 
 const versions = new Map<string, string>();
 

@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../api/application.ts';
 import { mayReadLog } from '../domain/permission.ts';
 import { visible } from '../domain/visible-text.ts';
-import { assetUrl } from './assets.ts';
+import { type AssetName, assetUrl } from './assets.ts';
 import { Moment, Notice, Sides } from './parts.tsx';
 import type { Reader } from './reader.ts';
 import { choicesOf } from './requester/choices.ts';
@@ -19,9 +19,11 @@ interface PageProps {
   readonly children?: Child;
   /** A page that plays a recording. */
   readonly player?: boolean;
+  /** What this page alone needs besides the style of all. */
+  readonly styles?: readonly AssetName[];
 }
 
-export function Page({ title, reader, now, path, children, player }: PageProps) {
+export function Page({ title, reader, now, path, children, player, styles = [] }: PageProps) {
   return (
     <html lang="en" data-now={String(now.getTime())}>
       <head>
@@ -33,6 +35,9 @@ export function Page({ title, reader, now, path, children, player }: PageProps) 
         <link rel="stylesheet" href={assetUrl('pico.css')} />
         {player ? <link rel="stylesheet" href={assetUrl('player.css')} /> : null}
         <link rel="stylesheet" href={assetUrl('style.css')} />
+        {styles.map(name => (
+          <link rel="stylesheet" href={assetUrl(name)} />
+        ))}
         <script type="module" src={assetUrl('page.js')} />
         {player ? <script type="module" src={assetUrl('player.js')} /> : null}
       </head>

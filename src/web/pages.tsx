@@ -8,6 +8,7 @@ import { sessionPages } from './auditor/sessions.tsx';
 import { devicePages } from './device.tsx';
 import { firstScreen } from './first-screen.tsx';
 import { matrixPage } from './matrix/page.tsx';
+import { swimlanePages } from './matrix/swimlane.tsx';
 import { readerOf, rememberReader } from './reader.ts';
 import { askPages } from './requester/ask.tsx';
 import { grantForms } from './requester/grants.ts';
@@ -39,6 +40,7 @@ export function mountPages(server: Api, app: Application): void {
   replayPages(routes, app);
   logPages(routes, app);
   matrixPage(routes, app);
+  swimlanePages(routes);
 }
 
 function assets(server: Api): void {

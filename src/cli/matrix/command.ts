@@ -95,7 +95,7 @@ export function matrixCommand(
     });
   add('swimlane', 'draw who asks, answers and is told, as an SVG')
     .option('--service <service>', 'only this one, with the lanes that have a part in it')
-    .option('--output <file>', 'where to; else standard output')
+    .option('--output <file>', 'where to; else standard output. A name in .html gets sheets to print')
     .action((dir: string | undefined, options: Drawn) =>
       finish(swimlaneAction(dir, { ...options, ...outside(dir) })),
     );

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { placedFindings } from '../../matrices/placed-findings.ts';
 import { nearestOf } from '../../matrices/problem.ts';
-import { drawingOf } from '../../matrices/swimlane/drawing.ts';
+import { drawingOf, sheetsOf } from '../../matrices/swimlane/drawing.ts';
 import { layoutOf } from '../../matrices/swimlane/layout.ts';
 import { badTime, type Common, clockOf, readAll, tenantsOf } from './reading.ts';
 import { json, type Said, wrong } from './said.ts';
@@ -11,7 +11,7 @@ export interface Drawn extends Common {
   readonly service?: string | undefined;
 }
 
-/** `matrix swimlane`: the matrix as an SVG, to standard output or a file. */
+/** `matrix swimlane`: the matrix as an SVG, to standard output or a file; to one named `.html` as sheets for paper. */
 export function swimlaneAction(dir: string | undefined, options: Drawn): Said {
   const read = readAll(dir, options);
   if (!Array.isArray(read)) return read;
@@ -29,7 +29,8 @@ export function swimlaneAction(dir: string | undefined, options: Drawn): Said {
       `--service ${service}: the matrix has no such service; it has ${services.join(', ')}.${hint}`,
     );
   }
-  const drawing = drawingOf(layoutOf(engagement, placedFindings(engagement, at), service));
+  const layout = layoutOf(engagement, placedFindings(engagement, at), service);
+  const drawing = output?.endsWith('.html') ? sheetsOf(layout) : drawingOf(layout);
   if (output === undefined) {
     const { tenant, digest } = engagement;
     return options.json

@@ -87,3 +87,20 @@ export function drawingOf({ width, strips }: Layout): string {
 /** One strip for a page that has the style already: a page breaks between strips, on paper too. */
 export const stripDrawing = (width: number, strip: Strip): string =>
   svg({ ...strip, id: `swimlane-${strip.id}`, width, inside: strip.parts.map(partText) });
+
+/** A page that needs nothing else either, for paper: landscape, and a sheet breaks between strips. */
+export const sheetsOf = ({ width, strips }: Layout): string =>
+  [
+    '<!doctype html>',
+    '<html lang="en">',
+    `<head><meta charset="utf-8"><title>${escaped(visible(strips[0]!.title))}</title>`,
+    `<style>\n${STYLE}\n${SHEETS}\n</style></head>`,
+    '<body class="swimlane"><main>',
+    ...strips.map(strip => stripDrawing(width, strip)),
+    '</main></body>',
+    '</html>\n',
+  ].join('\n');
+
+const SHEETS = `@page{size:landscape;margin:10mm}
+body{margin:0;background:var(--s-paper)}
+svg{display:block;width:100%;max-width:110rem;height:auto;margin:0 auto;break-inside:avoid}`;

@@ -22,6 +22,8 @@ export interface Lane {
 
 export const MARGIN = 16;
 const LABEL = 248;
+/** With more lanes than these a box has its letter alone, so that the whole still fits a screen. */
+export const ROOMY = 10;
 
 /** @param squads those that get a lane, in any order */
 export function lanesOf({ matrix }: Engagement, squads: ReadonlySet<string>): Lanes {
@@ -30,7 +32,7 @@ export function lanesOf({ matrix }: Engagement, squads: ReadonlySet<string>): La
       .map(name => ({ squad: `${party}/${name}`, party }))
       .filter(({ squad }) => squads.has(squad)),
   );
-  const width = named.length <= 6 ? 136 : named.length <= 10 ? 116 : 108;
+  const width = named.length <= 6 ? 136 : named.length <= ROOMY ? 120 : 80;
   const left = MARGIN + LABEL;
   const all = named.map((lane, at) => ({
     ...lane,

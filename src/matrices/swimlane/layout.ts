@@ -46,8 +46,8 @@ export function layoutOf(
     width: lanes.right + MARGIN,
     strips: [
       headStrip(engagement, lanes),
-      ...services.map(name =>
-        serviceStrip(
+      ...services.flatMap(name =>
+        serviceStrips(
           engagement,
           name,
           cells.filter(({ id }) => serviceOf(id) === name),
@@ -85,6 +85,7 @@ function headStrip({ matrix, digest }: Engagement, lanes: Lanes): Strip {
     [
       `Engagement ${matrix.matrix}`,
       `version ${matrix.version}`,
+      ...(matrix.mode === 'observe' ? ['observed only: nothing is held back yet'] : []),
       ...(matrix.change ? [`change ${matrix.change}`] : []),
       ...(matrix.review_by ? [`review by ${matrix.review_by}`] : []),
       `digest ${digest.slice(0, 16)}`,
@@ -105,42 +106,58 @@ function headStrip({ matrix, digest }: Engagement, lanes: Lanes): Strip {
   };
 }
 
-function serviceStrip(
+/** How much higher than wide a strip may get: a landscape sheet, A4 or Letter, holds it. */
+const SHEET = 0.64;
+
+/** A service as a strip; as several, each with its own head, where one sheet would not hold it. */
+function serviceStrips(
   engagement: Engagement,
   name: string,
   cells: readonly Cell[],
   findings: readonly PlacedFinding[],
   lanes: Lanes,
-): Strip {
+): Strip[] {
   const service = cells[0]!.service;
   const covered = Object.keys(engagement.targets.targets).filter(target =>
     cellsCovering(engagement, target).some(({ id }) => serviceOf(id) === name),
   );
-  const title = service.label ?? name;
-  const head = laneHeads(engagement, lanes, title, [
+  const label = service.label ?? name;
+  const title = `${label}: who asks, who answers, who is told`;
+  const marks = numbered(findings);
+  const head = laneHeads(engagement, lanes, label, [
     `targets with ${selectorText(service.targets)}`,
     covered.length === 0 ? 'none is there now' : `now ${covered.join(', ')}`,
   ]);
-  const parts: Part[] = [...head.parts];
-  let y = head.below;
+  const again = laneHeads(engagement, lanes, label, ['continued']);
+  const most = (lanes.right + MARGIN) * SHEET;
+  const sheets: { rows: Part[]; sentences: string[]; head: typeof head; y: number }[] = [];
   for (const cell of cells) {
-    const row = rowOf(
-      cell,
-      numbered(findings).filter(({ placed }) => placed.cell === cell.id),
-      lanes,
-      y,
-    );
-    parts.push({ kind: 'group', title: cellSentence(cell), parts: row.parts });
-    y = row.below;
+    const own = marks.filter(({ placed }) => placed.cell === cell.id);
+    const last = sheets.at(-1);
+    const row = last && rowOf(cell, own, lanes, last.y);
+    const full = !last || (row && row.below > most);
+    const sheet = full ? { rows: [], sentences: [], head: last ? again : head, y: 0 } : last;
+    if (full) {
+      sheet.y = sheet.head.below;
+      sheets.push(sheet);
+    }
+    const placed = full || !row ? rowOf(cell, own, lanes, sheet.y) : row;
+    const sentence = cellSentence(cell);
+    sheet.rows.push({ kind: 'group', title: sentence, parts: placed.parts });
+    sheet.sentences.push(sentence);
+    sheet.y = placed.below;
   }
-  const notes = notesOf(numbered(findings), [MARGIN, y + 6], lanes.right - MARGIN);
-  return {
-    id: `service-${name}`,
-    title: `${title}: who asks, who answers, who is told`,
-    sentences: [...cells.map(cellSentence), ...findings.map(({ finding }) => gapSentence(finding))],
-    height: (findings.length > 0 ? notes.below : y) + 14,
-    parts: [...frame(lanes, head.lanesFrom, y), ...parts, ...notes.parts],
-  };
+  return sheets.map(({ rows, sentences, head: { lanesFrom, parts }, y }, at) => {
+    const noted = at === sheets.length - 1 ? marks : [];
+    const notes = notesOf(noted, [MARGIN, y + 6], lanes.right - MARGIN);
+    return {
+      id: at === 0 ? `service-${name}` : `service-${name}-${at + 1}`,
+      title: at === 0 ? title : `${title}, continued`,
+      sentences: [...sentences, ...noted.map(({ placed }) => gapSentence(placed.finding))],
+      height: (noted.length > 0 ? notes.below : y) + 14,
+      parts: [...frame(lanes, lanesFrom, y), ...parts, ...rows, ...notes.parts],
+    };
+  });
 }
 
 /** The hairlines between lanes, and the border between the parties. */
@@ -231,13 +248,12 @@ function rowOf(cell: Cell, marks: readonly Numbered[], lanes: Lanes, top: number
   let low = Math.max(marks.length > 0 ? marked.below : limits.below, top + 10 + steps.height) + 4;
   const besides = exceptionLines(cell).flatMap(text => {
     const lines = written('quiet', text, [lanes.left + 12, low], [lanes.right - lanes.left - 24, 2]);
-    const behind = box('paper', lanes.left + 6, low, lanes.right - lanes.left - 12, lines.below - low + 1);
+    const behind = box('paper', lanes.left + 6, low, lanes.right - lanes.left - 12, lines.below - low + 7);
     low = lines.below;
     return [behind, ...lines.parts];
   });
-  const below = low + 6;
   return {
-    below,
+    below: low + 6,
     parts: [
       path('rule', [MARGIN, top], [lanes.right, top]),
       ...name.parts,

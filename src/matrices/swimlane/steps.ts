@@ -1,7 +1,7 @@
 import type { Activity } from '../../domain/matrix.ts';
 import { ANSWER_WITHIN } from '../../domain/matrix.ts';
 import { fitted } from './fit.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import { type Lane, type Lanes, ROOMY } from './lanes.ts';
 import type { Look } from './paint.ts';
 import { arrow, box, handoff, type Part, type Point, path, words } from './parts.ts';
 
@@ -63,7 +63,7 @@ export function stepsOf(activity: Activity, lanes: Lanes, gap: boolean): Drawn {
     ['A', A, atOnce ? 'told after' : 'answers'],
     ...(atOnce ? [] : co_approve.map(squad => ['+', squad, 'yes too'] as const)),
     ...(A2 !== undefined && A2 !== A ? [['A2', A2, atOnce ? 'told after' : `after ${within}`] as const] : []),
-    ...(gap ? [['none', A, 'no second'] as const] : []),
+    ...(gap ? [['none', A, 'no A2'] as const] : []),
   ]);
   const told = [
     ...I.map(squad => ['I', squad, 'told after'] as const),
@@ -98,11 +98,14 @@ function boxOf({ kind, lane, word, y }: Step, lanes: Lanes, atOnce: boolean): Pa
   const width = lanes.width - 2 * SIDE;
   // The MSP's boxes are square, the client's round, as the chips on the pages are.
   const radius = party === 'msp' ? 2 : HEIGHT / 2;
+  const sign = kind === 'none' ? '▲' : kind;
+  const frame = box(shape, x, y, width, HEIGHT, radius);
+  if (lanes.all.length > ROOMY) return [frame, words(letter, lane.middle, y + 15.5, sign, 'middle')];
   const from = x + (kind === 'A2' ? 27 : 23);
   const [line = ''] = fitted(word, { width: x + width - 4 - from, size: 11, lines: 1 });
   return [
-    box(shape, x, y, width, HEIGHT, radius),
-    words(letter, x + (kind === 'A2' ? 15 : 13), y + 15.5, kind === 'none' ? '▲' : kind, 'middle'),
+    frame,
+    words(letter, x + (kind === 'A2' ? 15 : 13), y + 15.5, sign, 'middle'),
     words(said, from, y + 15, line),
   ];
 }

@@ -1,11 +1,13 @@
 import { type Application, type Membership, pickTenant } from '../../api/application.ts';
 import { dateAt } from '../../domain/calendar.ts';
 import { membersOf } from '../../domain/membership.ts';
+import { placedFindings } from '../../matrices/placed-findings.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
 import { Notice, PartyChip, partySide } from '../parts.tsx';
 import { type Directory, directoryOf } from '../people.ts';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
+import { MatrixTabs, OtherEngagements } from './tabs.tsx';
 import { Version } from './version.tsx';
 
 /** `/matrix`: the version in force, each line under an address of its own, with the people it means now. */
@@ -39,24 +41,24 @@ function MatrixPage({ reader, path, membership, directory }: Props) {
       <h1>
         Who is responsible in <code>{tenant}</code>
       </h1>
+      <MatrixTabs tenant={tenant} here="" />
+      <OtherEngagements tenants={reader.memberships.map(one => one.tenant)} here={tenant} path="/matrix" />
       <p>
         <PartyChip {...partySide(engagement, 'msp')} /> and <PartyChip {...partySide(engagement, 'client')} />{' '}
-        agreed on this, and it is what decides. Who is in a squad, its party's identity provider says at each
-        sign-in.
+        agreed on this, and it is what decides: the version in force, cell by cell with who is in it today.
+        Who is in a squad, its party's identity provider says at each sign-in.
       </p>
       {overdue ? (
         <Notice kind="waiting" title={`Overdue for review since ${matrix.review_by}`}>
           It stays in force until a new version takes its place.
         </Notice>
       ) : null}
-      <nav aria-label="Engagements">
-        {reader.memberships
-          .filter(other => other.tenant !== tenant)
-          .map(other => (
-            <a href={`/matrix?tenant=${encodeURIComponent(other.tenant)}`}>{other.tenant}</a>
-          ))}
-      </nav>
-      <Version engagement={engagement} people={people} directory={directory} />
+      <Version
+        engagement={engagement}
+        people={people}
+        directory={directory}
+        findings={placedFindings(engagement, reader.now.getTime())}
+      />
     </Page>
   );
 }

@@ -2,11 +2,19 @@ import { cellsOf } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/decision.ts';
 import { ruleText, selectorText, whenText } from '../../domain/explanation.ts';
 import { visible } from '../../domain/visible-text.ts';
+import type { PlacedFinding } from '../../matrices/placed-findings.ts';
 import { Fact, Ids } from '../parts.tsx';
 import { CellCard, Link, type Shown } from './cell-card.tsx';
+import { Findings } from './findings.tsx';
+import { Grid } from './grid.tsx';
 
-/** A version of the matrix as people read it: in force, proposed or old. */
-export function Version(shown: Shown) {
+interface VersionProps extends Shown {
+  /** What the check says of it; none where it is only looked at. */
+  readonly findings?: readonly PlacedFinding[];
+}
+
+/** A version of the matrix as people read it: in force, proposed or old. One of them on a page: its cells have addresses. */
+export function Version({ findings = [], ...shown }: VersionProps) {
   const { engagement } = shown;
   const { matrix, digest } = engagement;
   const services = Object.entries(matrix.services);
@@ -20,11 +28,13 @@ export function Version(shown: Shown) {
         {matrix.review_by ? <Fact label="Review by">{matrix.review_by}</Fact> : null}
         <Fact label="Time zone">{matrix.timezone}</Fact>
       </dl>
+      <Grid {...shown} findings={findings} />
+      <Findings of={findings} />
       {services.map(([name, service]) => (
         <section>
           <h2>{visible(service.label ?? name)}</h2>
           <p class="muted">
-            Covers targets with {selectorText(service.targets)}
+            Covers targets with {visible(selectorText(service.targets))}
             <Link of={service.runbook} label="Runbook" />
             <Link of={service.rollback} label="Rollback" />
           </p>
@@ -52,7 +62,7 @@ function Rules({ engagement }: { engagement: Engagement }) {
         {rules.map(rule => (
           <li>
             {visible(ruleText(rule))}
-            {rule.when ? `, when ${whenText(rule.when)}` : ''}
+            {rule.when ? `, when ${visible(whenText(rule.when))}` : ''}
           </li>
         ))}
         <li>Nobody answers their own request.</li>

@@ -41,6 +41,7 @@ export function limitsText(cell: Cell): string {
     ...(cell.activity.for ? [`at most ${cell.activity.for}`] : []),
     ...(ticket === 'required' ? ['with a ticket'] : []),
     ...(when ? [`only when ${whenText(when)}`] : []),
+    ...(answer === 'pre-approved' ? ['opens at once'] : []),
     ...(answer === 'pre-approved' && review_within ? [`reviewed within ${review_within}`] : []),
   ].join(' · ');
 }

@@ -100,7 +100,11 @@ function boxOf({ kind, lane, word, y }: Step, lanes: Lanes, atOnce: boolean): Pa
   const radius = party === 'msp' ? 2 : HEIGHT / 2;
   const sign = kind === 'none' ? '▲' : kind;
   const frame = box(shape, x, y, width, HEIGHT, radius);
-  if (lanes.all.length > ROOMY) return [frame, words(letter, lane.middle, y + 15.5, sign, 'middle')];
+  if (lanes.all.length > ROOMY) {
+    const text = kind === 'A2' && !atOnce ? `${sign} ${word.replace('after ', '')}` : sign;
+    const [short = ''] = fitted(text, { width: width - 6, size: 12, bold: true, lines: 1 });
+    return [frame, words(letter, lane.middle, y + 15.5, short, 'middle')];
+  }
   const from = x + (kind === 'A2' ? 27 : 23);
   const [line = ''] = fitted(word, { width: x + width - 4 - from, size: 11, lines: 1 });
   return [

@@ -1,4 +1,4 @@
-import type { Engagement } from '../domain/decision.ts';
+import type { Engagement } from '../domain/engagement.ts';
 import { checkEngagement, type Finding } from './check.ts';
 import type { Path } from './source.ts';
 

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -104,6 +104,8 @@ describe('every page', () => {
       ['dana', `/r/${waiting.id}`, 'approval'],
       ['dana', '/lockout', 'lockout'],
       ['dana', '/matrix', 'matrix'],
+      ['dana', '/matrix/swimlane', 'swimlane'],
+      ['noah', '/matrix/swimlane?service=backups', 'swimlane-of-one-service'],
       ['audrey', '/', 'auditor-home'],
       ['audrey', '/sessions', 'sessions'],
       ['audrey', `/sessions/${session}`, 'replay'],
@@ -120,6 +122,40 @@ describe('every page', () => {
     const missing = await open(await as('noah'), `/r/${waiting.id}`);
     await lookAt(missing, 'not-for-you');
     expect(await missing.textContent('main')).not.toContain('Maya');
+  });
+});
+
+describe('the matrix', () => {
+  it('leads from the grid to the cell, keeps its heads in sight, and is kept as a file', async () => {
+    const page = await open(await as('dana'), '/matrix');
+    await page.setViewportSize({ width: 1280, height: 500 });
+    await page.getByRole('link', { name: 'Restore from backup', exact: true }).click();
+    expect(new URL(page.url()).hash).toBe('#backups/restore');
+    expect(await page.locator('.cell:target').textContent()).toContain('Dana Whitfield');
+    const grid = page.getByRole('table', { name: /activities by squads/i });
+    const last = grid.getByRole('row', { name: /report and compliance/i });
+    await last.evaluate(row => row.scrollIntoView({ block: 'end' }));
+    const head = await grid.getByRole('columnheader', { name: /backup-ops/ }).boundingBox();
+    expect(head!.y).toBeGreaterThanOrEqual(0);
+    expect(head!.y + head!.height).toBeLessThan((await last.boundingBox())!.y);
+
+    await page.getByRole('link', { name: 'Swimlane' }).click();
+    expect(await page.getByRole('img', { name: /Backups & recovery/ }).count()).toBe(1);
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Keep as SVG' }).click();
+    const file = await waiting;
+    expect(file.suggestedFilename()).toMatch(/^acme-[0-9a-f]{12}\.svg$/);
+    const kept = await readFile((await file.path())!, 'utf8');
+    expect(kept).toMatch(/^<svg /);
+    expect(kept).toContain('<style>');
+    await page.close();
+  });
+
+  it('is not there for somebody who names another tenant or service', async () => {
+    for (const path of ['/matrix/swimlane?tenant=other', '/matrix/swimlane.svg?service=constructor']) {
+      const answer = await (await as('dana')).request.get(new URL(path, stage().url).href);
+      expect(answer.status()).toBe(404);
+    }
   });
 });
 

@@ -81,6 +81,7 @@ describe('what people write', () => {
         '/sessions',
         '/log',
         '/matrix',
+        '/matrix/swimlane',
         `/r/${id}`,
       );
       expect(pages.size).toBeGreaterThan(5);

@@ -1,4 +1,4 @@
-import type { Engagement } from '../../src/domain/decision.ts';
+import type { Engagement } from '../../src/domain/engagement.ts';
 import type { Activity, Service, Squad } from '../../src/domain/matrix.ts';
 import type { Target } from '../../src/domain/target.ts';
 import { engagementOf } from '../../src/matrices/read.ts';

@@ -57,11 +57,19 @@ function svg({ id, title, sentences, width, height, inside }: Sheet): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="swimlane" ${size} role="img" aria-labelledby="${id}-title" aria-describedby="${id}-desc" font-family="${FONT}">`,
     `<title id="${id}-title">${escaped(visible(title))}</title>`,
-    `<desc id="${id}-desc">${sentences.map(text => escaped(visible(text))).join('\n')}</desc>`,
+    `<desc id="${id}-desc">${told(sentences).join('\n')}</desc>`,
     ...inside,
     '</svg>\n',
   ].join('\n');
 }
+
+/** Nobody listens to more than these in one go. */
+const MOST_SENTENCES = 300;
+
+const told = (sentences: readonly string[]): string[] => [
+  ...sentences.slice(0, MOST_SENTENCES).map(text => escaped(visible(text))),
+  ...(sentences.length > MOST_SENTENCES ? [`And ${sentences.length - MOST_SENTENCES} more.`] : []),
+];
 
 const paper = (width: number, height: number): string => partText(box('paper', 0, 0, width, height));
 

@@ -1,4 +1,4 @@
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import type { Activity } from '../../domain/matrix.ts';
 import { PARTIES, type Party } from '../../domain/party.ts';
 

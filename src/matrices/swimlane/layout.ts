@@ -1,5 +1,5 @@
 import { type Cell, cellsCovering, cellsOf } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import { selectorText } from '../../domain/explanation.ts';
 import { findSquad } from '../../domain/squad.ts';
 import type { PlacedFinding } from '../placed-findings.ts';
@@ -106,8 +106,9 @@ function headStrip({ matrix, digest }: Engagement, lanes: Lanes): Strip {
   };
 }
 
-/** How much higher than wide a strip may get: a landscape sheet, A4 or Letter, holds it. */
-const SHEET = 0.64;
+/** How high a strip may get, by its width: a landscape sheet, A4 or Letter, holds it. Rows leave room for notes. */
+const SHEET = 0.66;
+const ROWS = 0.58;
 
 /** A service as a strip; as several, each with its own head, where one sheet would not hold it. */
 function serviceStrips(
@@ -129,13 +130,13 @@ function serviceStrips(
     covered.length === 0 ? 'none is there now' : `now ${covered.join(', ')}`,
   ]);
   const again = laneHeads(engagement, lanes, label, ['continued']);
-  const most = (lanes.right + MARGIN) * SHEET;
+  const width = lanes.right + MARGIN;
   const sheets: { rows: Part[]; sentences: string[]; head: typeof head; y: number }[] = [];
   for (const cell of cells) {
     const own = marks.filter(({ placed }) => placed.cell === cell.id);
     const last = sheets.at(-1);
     const row = last && rowOf(cell, own, lanes, last.y);
-    const full = !last || (row && row.below > most);
+    const full = !last || (row && row.below > width * ROWS);
     const sheet = full ? { rows: [], sentences: [], head: last ? again : head, y: 0 } : last;
     if (full) {
       sheet.y = sheet.head.below;
@@ -149,7 +150,7 @@ function serviceStrips(
   }
   return sheets.map(({ rows, sentences, head: { lanesFrom, parts }, y }, at) => {
     const noted = at === sheets.length - 1 ? marks : [];
-    const notes = notesOf(noted, [MARGIN, y + 6], lanes.right - MARGIN);
+    const notes = notesOf(noted, [MARGIN, y + 6], lanes);
     return {
       id: at === 0 ? `service-${name}` : `service-${name}-${at + 1}`,
       title: at === 0 ? title : `${title}, continued`,
@@ -277,14 +278,19 @@ function moved(parts: readonly Part[], down: number): Part[] {
 const gapSentence = ({ severity, message, mend }: PlacedFinding['finding']): string =>
   `${severity === 'error' ? 'Gap' : 'Warning'}: ${message}. Mend: ${mend}.`;
 
-function notesOf(marks: readonly Numbered[], [x, from]: readonly [number, number], width: number) {
+/** As many as a sheet has room for; the rest is a number. */
+function notesOf(marks: readonly Numbered[], [x, from]: readonly [number, number], lanes: Lanes) {
+  const parts: Part[] = [];
   let y = from;
-  const parts = marks.flatMap(({ sign, placed }) => {
-    const lines = written('words', gapSentence(placed.finding), [x + 34, y], [width - 40, 3]);
-    const line = [words('gap', x, y + 12, sign), ...lines.parts];
+  for (const [at, { sign, placed }] of marks.entries()) {
+    if (y > (lanes.right + MARGIN) * SHEET - 40) {
+      const rest = `and ${marks.length - at} more: \`sallyport matrix check\` says them all`;
+      return { parts: [...parts, words('words', x + 34, y + 12, rest)], below: y + 20 };
+    }
+    const lines = written('words', gapSentence(placed.finding), [x + 34, y], [lanes.right - x - 40, 3]);
+    parts.push(words('gap', x, y + 12, sign), ...lines.parts);
     y = lines.below + 3;
-    return line;
-  });
+  }
   return { parts, below: y };
 }
 
@@ -316,7 +322,7 @@ function restStrips(
     );
     const chips = chipsOf(nobodys, targets, [MARGIN, 38], width);
     const marks = numbered(open.filter(({ finding }) => finding.code === 'uncovered-target'));
-    const notes = notesOf(marks.slice(0, MOST_NOTES), [MARGIN, chips.below + 4], width);
+    const notes = notesOf(marks, [MARGIN, chips.below + 4], lanes);
     strips.push({ ...said, height: notes.below + 12, parts: [...parts, ...chips.parts, ...notes.parts] });
   }
   const others = open.filter(({ finding }) => finding.code !== 'uncovered-target');
@@ -326,15 +332,14 @@ function restStrips(
       ...others.map(({ finding }) => gapSentence(finding)),
       ...(idle.length > 0 ? [unused] : []),
     ]);
-    const notes = notesOf(numbered(others), [MARGIN, 34], width);
+    const notes = notesOf(numbered(others), [MARGIN, 34], lanes);
     const last = written('quiet', idle.length > 0 ? unused : '', [MARGIN, notes.below + 2], [width, 6]);
     strips.push({ ...said, height: last.below + 12, parts: [...parts, ...notes.parts, ...last.parts] });
   }
   return strips;
 }
 
-/** Beyond these, the boxes with the names say it. */
-const MOST_NOTES = 12;
+const CHIP_ROWS = 7;
 
 /** A box for each target, with what it is. */
 function chipsOf(
@@ -345,7 +350,10 @@ function chipsOf(
 ) {
   const each = 208;
   const across = Math.max(1, Math.floor((width + 10) / (each + 10)));
-  const parts = names.flatMap((name, at): Part[] => {
+  const shown = names.slice(0, across * CHIP_ROWS);
+  const low = top + Math.ceil(shown.length / across) * 46;
+  const more = names.length - shown.length;
+  const parts = shown.flatMap((name, at): Part[] => {
     const x = left + (at % across) * (each + 10);
     const y = top + Math.floor(at / across) * 46;
     return [
@@ -354,5 +362,7 @@ function chipsOf(
       ...written('quiet', targets[name]?.label ?? 'no label', [x + 10, y + 19], [each - 20, 1]).parts,
     ];
   });
-  return { parts, below: top + Math.ceil(names.length / across) * 46 };
+  return more === 0
+    ? { parts, below: low }
+    : { parts: [...parts, words('gap', left, low + 12, `and ${more} more`)], below: low + 20 };
 }

@@ -1,5 +1,5 @@
 import type { Cell } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import { exceptionText, givesText, whenText } from '../../domain/explanation.ts';
 import { ANSWER_WITHIN } from '../../domain/matrix.ts';
 import type { Member } from '../../domain/person.ts';

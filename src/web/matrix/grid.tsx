@@ -1,5 +1,5 @@
 import { type Cell, cellsOf } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import type { Activity } from '../../domain/matrix.ts';
 import { PARTIES, type Party } from '../../domain/party.ts';
 import { answerersOf } from '../../domain/squad.ts';

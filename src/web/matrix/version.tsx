@@ -1,5 +1,5 @@
 import { cellsOf } from '../../domain/cell.ts';
-import type { Engagement } from '../../domain/decision.ts';
+import type { Engagement } from '../../domain/engagement.ts';
 import { ruleText, selectorText, whenText } from '../../domain/explanation.ts';
 import { visible } from '../../domain/visible-text.ts';
 import type { PlacedFinding } from '../../matrices/placed-findings.ts';

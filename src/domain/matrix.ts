@@ -9,6 +9,8 @@ export interface Matrix {
   /** The tenant's name. */
   readonly matrix: string;
   readonly version: string;
+  /** The library whose rows are among these, as written: `hipaa@1`. */
+  readonly extends?: string;
   /** `observe`: decided and reported as if, and nothing is held back. Absent: `enforce`. */
   readonly mode?: Mode;
   /** The change record that approved this version. */

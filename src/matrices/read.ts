@@ -7,6 +7,7 @@ import type { Engagement } from '../domain/decision.ts';
 import type { Matrix } from '../domain/matrix.ts';
 import type { Inventory } from '../domain/target.ts';
 import { type Expectations, expectationsSchema } from './expectations-schema.ts';
+import { extended } from './extend.ts';
 import { inOrder, type Place, type Problem } from './problem.ts';
 import { expectationReferences, matrixReferences } from './references.ts';
 import { matrixSchema } from './schema.ts';
@@ -71,9 +72,11 @@ type Opened = ReturnType<typeof openSource>;
 
 function readOpened(
   folder: string,
-  { matrix, targets, expectations }: { matrix: Opened; targets: Opened; expectations: Opened | null },
+  opened: { matrix: Opened; targets: Opened; expectations: Opened | null },
   called: string | null,
 ): Reading {
+  const { targets, expectations } = opened;
+  const matrix = onItsLibrary(opened.matrix);
   const problems = [
     ...settled(matrix, matrixSchema, source => matrixReferences(source, called)),
     ...settled(targets, inventorySchema, () => []),
@@ -102,6 +105,12 @@ function readOpened(
   };
 }
 
+function onItsLibrary({ source: own, problems }: Opened): Opened {
+  if (!own) return { source: own, problems };
+  const { source, problems: more } = extended(own);
+  return { source, problems: [...problems, ...more] };
+}
+
 /** A file's problems in the order of its lines; where two name one place, what the references say is the clearer. */
 function settled(
   opened: { source: Source | null; problems: readonly Problem[] },
@@ -112,9 +121,14 @@ function settled(
   if (!source) return [...problems];
   const named = references(source);
   const shape = shapeProblems(source, schema).filter(
-    problem => ![...problems, ...named].some(other => inOrder(problem, other) === 0),
+    problem =>
+      ![...problems, ...named].some(other => other.file === problem.file && inOrder(problem, other) === 0),
   );
-  return [...problems, ...named, ...shape].sort(inOrder);
+  // What stands in a library comes after what stands in the own file.
+  const [own, library] = [true, false].map(here =>
+    [...problems, ...named, ...shape].filter(({ file }) => (file === source.file) === here).sort(inOrder),
+  );
+  return [...own!, ...library!];
 }
 
 /** An engagement of two documents that were found sound, now or when they were stored. It is frozen. */

@@ -291,6 +291,11 @@ const governance = strict({
 export const matrixSchema: z.ZodType<Matrix> = strict({
   matrix: name.describe("The tenant's name, which is also its folder's."),
   version: quoted.describe('What this version is called. In quotes: 2026.11 would be a number.'),
+  extends: z
+    .string(says('a library with its version, such as hipaa@1'))
+    .regex(/^[a-z0-9-]+@\d+$/, 'expected a library with its version, such as hipaa@1')
+    .describe('A library of rows that this matrix builds on; what stands here goes on top of it.')
+    .exactOptional(),
   mode: z
     .enum(['observe', 'enforce'], says('observe or enforce'))
     .describe('enforce, or nothing: what it says binds. observe: it is decided and reported as if.')

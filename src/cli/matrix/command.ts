@@ -6,9 +6,11 @@ import type { Terminal } from '../terminal.ts';
 import { checkAction } from './check.ts';
 import { type Compared, diffAction } from './diff.ts';
 import { type Asked, explainAction } from './explain.ts';
+import { type Init, initAction } from './init.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
 import { schemaAction } from './schema.ts';
+import { type Shown, showAction } from './show.ts';
 import { type Drawn, swimlaneAction } from './swimlane.ts';
 import { testAction } from './test.ts';
 import type { Weighed } from './what-if.ts';
@@ -98,6 +100,27 @@ export function matrixCommand(
     .option('--output <file>', 'where to; else standard output. A name in .html gets sheets to print')
     .action((dir: string | undefined, options: Drawn) =>
       finish(swimlaneAction(dir, { ...options, ...outside(dir) })),
+    );
+  add('show', "print it with its library's rows, what differs from them marked")
+    .option('--changes', 'only what differs')
+    .action((dir: string | undefined, options: Shown) =>
+      finish(showAction(dir, { ...options, ...outside(dir) })),
+    );
+  matrix
+    .command('init')
+    .description('begin a new tenant: matrix, targets and expectations to fill in')
+    .argument('[dir]', 'the folder to write; else one in the policies folder')
+    .requiredOption('--template <name>', 'smb, nydfs or hipaa')
+    .option('--tenant <name>', 'the short name, such as acme')
+    .option('--msp <name>', "the MSP's name")
+    .option('--client <name>', "the client's name")
+    .option('--msp-issuer <url>', "the OIDC issuer of the MSP's people")
+    .option('--client-issuer <url>', "the OIDC issuer of the client's people")
+    .option('--timezone <zone>', 'such as America/New_York; else that of this machine')
+    .option('--full', "write the library's rows out instead of naming it")
+    .option('--json', 'for a script')
+    .action((dir: string | undefined, options: Init) =>
+      finish(initAction(dir, { ...options, ...outside(dir) })),
     );
   return matrix;
 }

@@ -95,8 +95,8 @@ function nextSteps(
       ? []
       : [
           '',
-          'The control numbers say which duty a row serves. Have them read by those who answer',
-          'for them.',
+          'The control numbers say which duty a row serves. Let those who answer for them',
+          'read the rows.',
         ]),
     ...(called ? [] : ['', `To be served, the folder must be called ${answers.tenant}.`]),
   ];

@@ -304,7 +304,7 @@ describe('what cannot be', () => {
         if (!read.ok) return read.problems.every(problem => problemText(problem).includes(' '));
         return changesOf(read.engagement.matrix) !== null;
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
     const deep = `services: ${'{ a: '.repeat(60)}b${' }'.repeat(60)}`;
     expect(problems(deep)).toEqual([expect.stringContaining('is nested too deeply')]);

@@ -169,7 +169,7 @@ describe('answers', () => {
         expect(matrix.parties.msp!.name).toBe(msp);
         expect(matrix.parties.client!.name).toBe(client);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 

@@ -6,6 +6,7 @@ import type { Terminal } from '../terminal.ts';
 import { checkAction } from './check.ts';
 import { type Compared, diffAction } from './diff.ts';
 import { type Asked, explainAction } from './explain.ts';
+import { type Import, importAction } from './import.ts';
 import { type Init, initAction } from './init.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
@@ -121,6 +122,28 @@ export function matrixCommand(
     .option('--json', 'for a script')
     .action((dir: string | undefined, options: Init) =>
       finish(initAction(dir, { ...options, ...outside(dir) })),
+    );
+  matrix
+    .command('import')
+    .description(
+      'begin a new tenant from a RACI spreadsheet: tasks as rows, roles as columns, letters in cells',
+    )
+    .argument('<file>', 'the sheet, saved as CSV')
+    .option('--tenant <name>', "the short name, such as acme; else the file's")
+    .option('--output <dir>', 'the folder to write; else one in the policies folder')
+    .option('--msp <name>', "the MSP's name, as the sheet has it")
+    .option('--client <name>', "the client's name, as the sheet has it")
+    .option('--timezone <zone>', 'such as America/New_York; else that of this machine')
+    .option(
+      '--role <heading=squad>',
+      'whose a column is: "IT Manager=client/it"; may come again',
+      (text, before: string[]) => [...before, text],
+      [],
+    )
+    .option('--dry-run', 'write nothing, say what would be placed')
+    .option('--json', 'for a script')
+    .action((file: string, options: Import) =>
+      finish(importAction(file, { ...options, ...outside(options.output) })),
     );
   return matrix;
 }

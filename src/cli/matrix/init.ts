@@ -27,8 +27,8 @@ export interface Init {
   readonly json?: boolean | undefined;
 }
 
-/** A quarter. */
-const REVIEW_AFTER = 91 * 86_400_000;
+/** When a new matrix is reviewed first: after a quarter. */
+export const REVIEW_AFTER = 91 * 86_400_000;
 
 /** `matrix init`: a new tenant's folder of a template. What is there already stays as it is. */
 export function initAction(dir: string | undefined, options: Init): Said {

@@ -53,18 +53,26 @@ export interface ImportOptions {
   readonly roles: ReadonlyMap<string, string>;
 }
 
-const LEGEND = /^(legend|key)\b|^(r|a|c|i|s)\s*[=:–-]/i;
+const LEGEND = /^(legend|key)\b|^[racis]\s*[=:–-]\s*(responsible|accountable|consult|inform|support)/i;
+const MEANING = /^(responsible|accountable|consult|inform|support)/i;
+/** Headings of columns that say something else of a task, however short. */
+const ASIDE =
+  /\b(note|notes|comments?|remarks?|descriptions?|frequency|how often|status|priority|due|date|sla|tools?|links?|id|no|ref)\b|^#$/i;
 
 const has = (cell: string | undefined): cell is string => cell !== undefined && cell !== '';
 const isLetter = (cell: string): boolean => (lettersOf(cell)?.length ?? 0) > 0;
-/** Short enough to be meant as a letter, and no number. */
-const isLike = (cell: string): boolean => lettersOf(cell) !== null || (cell.length <= 3 && !/^\d/.test(cell));
+/** Meant as a letter, by its looks. */
+const isLike = (cell: string): boolean =>
+  lettersOf(cell) !== null || /^(\p{L}{1,3}|[^\p{L}\p{N}])$/u.test(cell);
 
-/** A row of a legend: `R | Responsible`, `Legend: R = …`. */
-const isLegend = (row: readonly string[]): boolean => {
-  const first = row.find(has);
-  return first !== undefined && (LEGEND.test(first) || isLetter(first));
-};
+/** A row of a legend: `R | Responsible`, `Legend`, `R = Responsible`. */
+function isLegend(row: readonly string[]): boolean {
+  const [first = '', second = ''] = row.filter(has);
+  return (
+    LEGEND.test(first) ||
+    (/^[racis]$/i.test(first) && MEANING.test(second) && second[0]!.toLowerCase() === first.toLowerCase())
+  );
+}
 
 interface Layout {
   readonly header: number;
@@ -81,7 +89,7 @@ export function importGrid(grid: Grid, options: ImportOptions): Imported | { rea
   const first = grid.findIndex(startsTable);
   if (first < 0) return { why: turnedAround(grid) ?? 'no row of it holds a task and letters of R, A, C, I' };
   const header = grid.slice(0, first).findLastIndex(row => row.filter(has).length >= 2);
-  if (header < 0) return { why: `no row above row ${first + 1} names the roles` };
+  if (header < 0) return { why: turnedAround(grid) ?? `no row above row ${first + 1} names the roles` };
   const layout = layoutOf(grid, header, options);
   if (!layout)
     return { why: `row ${header + 1} should name the roles, and no column below it holds their letters` };
@@ -90,8 +98,8 @@ export function importGrid(grid: Grid, options: ImportOptions): Imported | { rea
 
 /** A task's name, and to the right of it mostly letters. */
 function startsTable(row: readonly string[]): boolean {
-  if (isLegend(row)) return false;
-  const [, ...rest] = row.filter(has);
+  const [first = '', ...rest] = row.filter(has);
+  if (isLegend(row) || /^[racis]$/i.test(first)) return false;
   const letters = rest.filter(isLetter).length;
   return letters >= 2 || (letters === 1 && rest.length <= 2);
 }
@@ -113,6 +121,7 @@ function layoutOf(grid: Grid, header: number, options: ImportOptions): Layout | 
   const cells = (at: number) => below.map(row => row[at]).filter(has);
   const isRole = (at: number, after: boolean) => {
     const texts = cells(at);
+    if (ASIDE.test(heads[at] ?? '')) return false;
     const like = texts.filter(isLike).length / texts.length;
     return (
       texts.length > 0 &&
@@ -128,18 +137,16 @@ function layoutOf(grid: Grid, header: number, options: ImportOptions): Layout | 
   const left = columns.filter(at => at < from && cells(at).length > 0);
   const named = (pattern: RegExp, among: readonly number[]) =>
     among.find(at => pattern.test(heads[at] ?? ''));
-  const wordy = left.filter(at => cells(at).some(text => /\p{L}{2}/u.test(text)));
+  const wordy = left.filter(at => cells(at).some(text => /\p{L}/u.test(text)));
   const distinct = (at: number) => new Set(cells(at)).size;
   const name =
     named(/\b(task|activit|deliverable|action|step|item|responsibilit)/i, wordy) ??
     wordy.toSorted((one, other) => distinct(other) - distinct(one) || other - one)[0];
   if (name === undefined) return null;
-  const before = wordy.filter(at => at !== name);
+  const before = wordy.filter(at => at !== name && !ASIDE.test(heads[at] ?? ''));
   const service =
     named(/\b(service|area|categor|domain|phase|process|group|function|section|workstream|topic)/i, before) ??
-    before.findLast(
-      at => at < name && (distinct(at) < cells(at).length || cells(at).length < cells(name).length),
-    ) ??
+    before.findLast(at => at < name) ??
     null;
   const others = columns.filter(
     at => at !== name && at !== service && !role.includes(at) && cells(at).length > 0,

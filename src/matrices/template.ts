@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument, stringify } from 'yaml';
 import { isTimezone } from '../domain/calendar.ts';
+import { NAME } from './forms.ts';
 import { findLibrary, TEMPLATES } from './library.ts';
 import { problemText } from './problem.ts';
 import { readTexts, type VersionTexts } from './read.ts';
-import { NAME } from './schema.ts';
 
 export const TEMPLATE_NAMES = ['smb', 'nydfs', 'hipaa'] as const;
 export type TemplateName = (typeof TEMPLATE_NAMES)[number];

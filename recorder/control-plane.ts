@@ -14,6 +14,8 @@ export interface ControlPlane {
   admit(channel: RequestedChannel): Promise<Admission | Refusal>;
   /** Mints the certificate of one admitted session; the private key never leaves the gateway. */
   issueCredential(order: CredentialOrder): Promise<Credential | Refusal>;
+  /** Mints a certificate that can do nothing, to try whether a target would let one in. For a try under way only. */
+  issueProbe(order: ProbeCredentialOrder): Promise<Credential | Refusal>;
   /**
    * Asks whether these sessions are still given: all that run, every few seconds, in one message. A session goes on by
    * the answer, for the time of its lease; without one it pauses. Nothing is changed by asking, also for no sessions.
@@ -114,6 +116,16 @@ export interface CredentialOrder {
   /** The address from which the gateway reaches the target; the certificate is worth nothing elsewhere. */
   readonly sourceAddress: string;
   readonly pty: boolean;
+}
+
+export interface ProbeCredentialOrder {
+  /** `pf_…` */
+  readonly preflight: string;
+  readonly tenant: string;
+  readonly target: string;
+  readonly login: string;
+  readonly publicKey: string;
+  readonly sourceAddress: string;
 }
 
 export interface Credential {

@@ -6,6 +6,7 @@ import type {
   CredentialOrder,
   Incident,
   OfferedKey,
+  ProbeCredentialOrder,
   Refusal,
   Renewal,
   RequestedChannel,
@@ -89,6 +90,10 @@ export class Line implements ControlPlane {
 
   issueCredential(order: CredentialOrder): Promise<Credential | Refusal> {
     return this.#ask(() => this.#to.issueCredential(order));
+  }
+
+  issueProbe(order: ProbeCredentialOrder): Promise<Credential | Refusal> {
+    return this.#ask(() => this.#to.issueProbe(order));
   }
 
   recordSegment(segment: Segment): Promise<void> {

@@ -1,9 +1,10 @@
+import type { ProbeOrder, ProbeReport } from '../src/domain/probe.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type Clock, Deadlines, systemClock } from './deadline.ts';
 import { type LiveSession, SessionDesk } from './desk.ts';
 import { Line } from './line.ts';
 import type { EdgeLimits, SessionKeySource } from './protocols/contract.ts';
-import { protocols } from './protocols/kinds.ts';
+import { probes, protocols } from './protocols/kinds.ts';
 import { createSessionKey } from './protocols/ssh/keys.ts';
 import { Disk } from './recording/disk.ts';
 import type { RecordingLimits } from './recording/recording.ts';
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly hostKeyLine: string;
   /** Sessions that were admitted and have not ended. */
   sessions(): readonly LiveSession[];
+  /** Tries a target from here. Opens no channel there, and never rejects; an aborted one tells how far it got. */
+  probe(order: ProbeOrder, signal: AbortSignal): Promise<ProbeReport>;
   /**
    * Takes no new connections, lets sessions run for `drainMs` (default 0), cuts the rest with a word to their terminals
    * and waits at most `reportMs` (default 5 s) until their ends are logged. Safe to call twice.
@@ -86,8 +89,10 @@ export async function startGateway(options: GatewayOptions, controlPlane: Contro
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = options.clock ?? systemClock;
   const deadlines = new Deadlines(clock);
+  const line = new Line(controlPlane, limits.answerMs);
+  const generateSessionKey = options.generateSessionKey ?? createSessionKey;
   const desk = new SessionDesk({
-    controlPlane: new Line(controlPlane, limits.answerMs),
+    controlPlane: line,
     clock,
     deadlines,
     folder: options.recordings,
@@ -102,7 +107,7 @@ export async function startGateway(options: GatewayOptions, controlPlane: Contro
         hostKey: options.hostKey,
         signInUrlHost: options.signInUrlHost,
         limits,
-        generateSessionKey: options.generateSessionKey ?? createSessionKey,
+        generateSessionKey,
       },
       desk,
     )
@@ -115,6 +120,8 @@ export async function startGateway(options: GatewayOptions, controlPlane: Contro
     port: listener.port,
     hostKeyLine: listener.hostKeyLine,
     sessions: () => desk.live(),
+    probe: (order, signal) =>
+      probes[order.protocol](order, { controlPlane: line, options: { limits, generateSessionKey } }, signal),
     close: ({ drainMs = 0, reportMs = 5_000 } = {}) => {
       closing ??= (async () => {
         listener.stop();

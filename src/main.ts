@@ -134,6 +134,7 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
     file: join(keys, 'sealing.key'),
   });
   const instruments = new Instruments();
+  const route = routeAmong(configuration.channels);
   const opened = await openDatabase({ ...configuration, sealing: sealingName(keyring) }, logger);
   onStop(() => opened.close());
   const { books, reserved, apart } = openBooks(opened, {
@@ -144,7 +145,7 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
     },
     createAuthority: protocol => credentialKinds[protocol as keyof typeof credentialKinds].createAuthority(),
     watched: commit => watchedCommit(commit, instruments),
-    route: routeAmong(configuration.channels),
+    route,
     url,
     asking: configuration.asking,
     clock,
@@ -183,7 +184,7 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
   });
   const devices = openDeviceSignIns({ database, engagements, clock });
 
-  const { gateway, closeOrphans } = await openGateway(ground, {
+  const { gateway, probe, closeOrphans } = await openGateway(ground, {
     books,
     reserved,
     recordings,
@@ -221,6 +222,11 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
     readiness,
     numbers,
     instruments,
+    preflight: {
+      signInWithin: configuration.signIn.gateway,
+      channelsTo: (tenant, to) => route({ tenant, to }),
+      probe,
+    },
     metricsToken: configuration.metricsToken,
   };
   const rounds = await startRounds({
@@ -284,7 +290,11 @@ async function openGateway(
     instruments: Instruments;
     readiness: Readiness;
   },
-): Promise<{ gateway: Gateway; closeOrphans: () => Promise<void> }> {
+): Promise<{
+  gateway: Gateway;
+  probe: Application['preflight']['probe'];
+  closeOrphans: () => Promise<void>;
+}> {
   const { database, commit } = parts.books;
   const { recordings, hostKey, readiness } = parts;
   // An embedded PostgreSQL has one broker.
@@ -306,6 +316,7 @@ async function openGateway(
   const door = await openGatewayDoor({
     ...parts.reserved,
     sign: signSessionKey,
+    signProbe: signProbeKey,
     clock,
     url: configuration.url,
     gateway: place.name,
@@ -327,7 +338,11 @@ async function openGateway(
     throw placeTaken(error, 'SALLYPORT_SSH', configuration.ssh);
   });
   onStop(() => gateway.close());
-  return { gateway, closeOrphans };
+  const probe: Application['preflight']['probe'] = (order, signal) => {
+    const over = door.expect(order);
+    return gateway.probe(order, signal).finally(over);
+  };
+  return { gateway, probe, closeOrphans };
 }
 
 const signSessionKey: Parameters<typeof openGatewayDoor>[0]['sign'] = (authority, order) =>
@@ -342,4 +357,16 @@ const signSessionKey: Parameters<typeof openGatewayDoor>[0]['sign'] = (authority
     pty: order.pty,
     now: order.now,
     grantEndsAt: order.grantEndsAt,
+  });
+
+const signProbeKey: Parameters<typeof openGatewayDoor>[0]['signProbe'] = (authority, order) =>
+  credentialKinds.ssh.issueProbe(authority, {
+    publicKey: order.publicKey,
+    serial: randomBytes(8).readBigUInt64BE() >> 1n,
+    keyId: `${order.preflight} preflight`,
+    target: order.target,
+    tenant: order.tenant,
+    login: order.login,
+    sourceAddresses: [order.sourceAddress],
+    now: order.now,
   });

@@ -1,3 +1,4 @@
+import type { ProbeOrder, ProbeReport } from '../../src/domain/probe.ts';
 import type { Admission, ControlPlane, RequestedChannel } from '../control-plane.ts';
 import type { OutputStream } from '../recording/recording.ts';
 import type { Logger } from '../reports.ts';
@@ -9,6 +10,14 @@ import type { Logger } from '../reports.ts';
 export interface Protocol {
   /** Starts to listen. Throws when the port is taken or the options make no sense. */
   listen(options: ListenOptions, desk: Desk): Promise<Listener>;
+}
+
+/** Tries a target of this protocol, before anybody depends on it; see `domain/probe.ts`. What goes wrong is its answer. */
+export type Probe = (order: ProbeOrder, parts: ProbeParts, signal: AbortSignal) => Promise<ProbeReport>;
+
+export interface ProbeParts {
+  readonly controlPlane: Pick<ControlPlane, 'issueProbe'>;
+  readonly options: Pick<ListenOptions, 'limits' | 'generateSessionKey'>;
 }
 
 export interface ListenOptions {

@@ -5,6 +5,7 @@ import type { Configuration } from '../configuration.ts';
 import type { Engagement } from '../domain/decision.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
+import type { ProbeOrder, ProbeReport } from '../domain/probe.ts';
 import { Refused } from '../elevation/contract.ts';
 import type { DeviceSignIns } from '../identity/device.ts';
 import type { Credentials, SignIns } from '../identity/sign-in.ts';
@@ -41,6 +42,15 @@ export interface Application {
   readonly readiness: Readiness;
   readonly numbers: Numbers;
   readonly instruments: Instruments;
+  /** What a preflight has of the installation besides the books. */
+  readonly preflight: {
+    /** Seconds: a sign-in older than this opens no session. */
+    readonly signInWithin: number;
+    /** Names of the channels that a message to these people and squads goes to. */
+    channelsTo(tenant: string, to: readonly string[]): readonly string[];
+    /** Has the gateway try a target; never rejects. */
+    probe(order: ProbeOrder, signal: AbortSignal): Promise<ProbeReport>;
+  };
   /** Who may read the numbers; null: nobody. */
   readonly metricsToken: string | null;
 }

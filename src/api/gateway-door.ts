@@ -11,10 +11,13 @@ import type {
 import type { IssuedCredential } from '../credentials/contract.ts';
 import { partyOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
+import type { ProbeOrder } from '../domain/probe.ts';
+import { splitAddress } from '../domain/target.ts';
 import { admitSession } from '../elevation/admit-session.ts';
 import { liesAhead } from '../elevation/agreed-clocks.ts';
 import { endSession } from '../elevation/end-session.ts';
 import { issueCredential, type Sign } from '../elevation/issue-credential.ts';
+import { issueProbe, type SignProbe } from '../elevation/issue-probe.ts';
 import { whyNotRenewed } from '../elevation/renew-leases.ts';
 import type { Authorities } from '../store/authorities.ts';
 import type { Clock, Commit } from '../store/commit.ts';
@@ -30,6 +33,8 @@ const MOST_COMMAND = 16_384;
 const CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
 export interface GatewayDoor extends ControlPlane {
+  /** Lets certificates be had for one try, until the answer is called. */
+  expect(order: ProbeOrder): () => void;
   close(): Promise<void>;
 }
 
@@ -39,6 +44,7 @@ interface Parts {
   readonly engagements: Engagements;
   readonly authorities: Authorities;
   readonly sign: (authority: Buffer, order: Parameters<Sign>[0]) => IssuedCredential;
+  readonly signProbe: (authority: Buffer, order: Parameters<SignProbe>[0]) => IssuedCredential;
   readonly clock: Clock;
   readonly url: URL;
   readonly gateway: string;
@@ -51,6 +57,7 @@ interface Parts {
 export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const { database, commit, engagements, clock, gateway } = parts;
   const db = database.installation;
+  const expected = new Set<ProbeOrder>();
   const listeners = new Set<(termination: Termination) => void>();
   const announce = (termination: Termination) => {
     for (const listener of listeners) listener(termination);
@@ -178,6 +185,27 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
           pty,
         }),
       );
+    },
+
+    async issueProbe(order) {
+      const { preflight, tenant, target, login } = order;
+      const known = [...expected].some(
+        each =>
+          each.preflight === preflight &&
+          each.tenant === tenant &&
+          each.target === target &&
+          each.logins.includes(login),
+      );
+      if (!known) return refusal('no-such-try', 'No try of this target is under way.');
+      const authority = await parts.authorities.privateKey(tenant, 'ssh');
+      return commit(tenant, (look, outside) =>
+        issueProbe(look, outside, each => parts.signProbe(authority, each), order),
+      );
+    },
+
+    expect(order) {
+      expected.add(order);
+      return () => expected.delete(order);
     },
 
     async renew(ids) {
@@ -347,14 +375,6 @@ function admissionOf(
     person: person.id,
     title: `${session.role}@${session.target}.${session.tenant}`,
   };
-}
-
-/** `host:port` or `[v6]:port`; port 22 where none is said. */
-export function splitAddress(address: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(address);
-  return match
-    ? { host: (match[1] ?? match[2])!, port: Number(match[3] ?? 22) }
-    : { host: address, port: 22 };
 }
 
 const waitFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>

@@ -29,6 +29,7 @@ const API: Readonly<Record<string, Proof>> = {
   'POST /requests/{id}/deny': 'signed-in',
   'POST /requests/{id}/withdraw': 'signed-in',
   'POST /decisions': 'signed-in',
+  'POST /preflight': 'signed-in',
   'GET /grants': 'signed-in',
   'POST /grants/{id}/handback': 'signed-in',
   'POST /grants/{id}/revoke': 'signed-in',

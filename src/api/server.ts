@@ -16,6 +16,7 @@ import { lockoutRoutes } from './lockout.ts';
 import { metricsRoutes } from './metrics.ts';
 import { openPace } from './pace.ts';
 import { peopleRoutes } from './people.ts';
+import { preflightRoutes } from './preflight.ts';
 import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
 import { demand, proofOf } from './proof.ts';
 import { refuseSignIns, requestLog } from './request-log.ts';
@@ -65,6 +66,7 @@ export function buildServer(app: Application, pages: Pages): Api {
   for (const mount of [
     requestRoutes,
     decisionRoutes,
+    preflightRoutes,
     grantRoutes,
     sessionRoutes,
     targetRoutes,

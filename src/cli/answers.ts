@@ -90,3 +90,23 @@ export interface Lockout {
   readonly grants?: number;
   readonly sessions?: number;
 }
+
+export interface Check {
+  readonly check: string;
+  readonly subject: string;
+  readonly ok: boolean | null;
+  readonly detail: string;
+  readonly mend: string | null;
+}
+
+export interface Preflight {
+  readonly preflight: string;
+  readonly tenant: string;
+  readonly matrix: string;
+  readonly at: string;
+  readonly targets: readonly string[];
+  readonly ok: boolean;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly checks: readonly Check[];
+}

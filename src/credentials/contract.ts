@@ -7,6 +7,11 @@ export interface CredentialKind {
   createAuthority(): Authority;
   /** Errors: `CredentialError`. */
   issue(authorityPrivateKey: Buffer, ask: CredentialAsk): IssuedCredential;
+  /**
+   * One that a target lets in as it would a session's, and that can do nothing there: to try before somebody depends
+   * on it. Good for a minute, so that it is refused for the same clocks as a session's is. Errors: `CredentialError`.
+   */
+  issueProbe(authorityPrivateKey: Buffer, ask: ProbeAsk): IssuedCredential;
 }
 
 export interface Authority {
@@ -31,6 +36,8 @@ export interface CredentialAsk {
   readonly now: Date;
   readonly grantEndsAt: Date;
 }
+
+export type ProbeAsk = Omit<CredentialAsk, 'pty' | 'grantEndsAt'>;
 
 /** Nothing in it is secret: all of it stands in the log. */
 export interface IssuedCredential {

@@ -13,6 +13,7 @@ import {
   CredentialError,
   type CredentialKind,
   type IssuedCredential,
+  type ProbeAsk,
 } from './contract.ts';
 
 // OpenSSH user certificates over Ed25519, as in OpenSSH's PROTOCOL.certkeys; the wire types are RFC 4251 section 5,
@@ -28,6 +29,11 @@ const LARGEST_UINT64 = 2n ** 64n - 1n;
 const BEFORE_SECONDS = 30;
 /** With the above the whole window is two minutes, the longest that the contract allows. */
 const AFTER_SECONDS = 90;
+/** A probe's certificate is used at once. */
+const PROBE_AFTER_SECONDS = 30;
+
+/** sshd runs it in the place of whatever is asked for: a shell, a command, a transfer. Each shell has it built in. */
+const NOTHING = 'exit 1';
 
 /** What a certificate may switch on; without them sshd gives none. `permit-user-rc` is not among them on purpose. */
 export type Extension =
@@ -59,6 +65,8 @@ export interface CertificateFields {
   /** IP addresses or CIDR, separated by commas. */
   readonly sourceAddress: string;
   readonly extensions: readonly Extension[];
+  /** What sshd runs whatever is asked for. */
+  readonly forceCommand?: string;
 }
 
 /** A new authority: the public part as a line for TrustedUserCAKeys, the private one as PKCS #8 DER, to be sealed. */
@@ -109,8 +117,16 @@ export function signUserCertificate(fields: CertificateFields): string {
     bytes(Buffer.concat(fields.principals.map(text))),
     uint64(BigInt(fields.validAfter)),
     uint64(BigInt(fields.validBefore)),
-    bytes(Buffer.concat([text('source-address'), bytes(text(fields.sourceAddress))])),
-    // Names in lexical order, each with empty data: sshd refuses another order.
+    // Names in lexical order, here and for the extensions, whose data is empty: sshd refuses another order.
+    bytes(
+      Buffer.concat([
+        ...(fields.forceCommand === undefined
+          ? []
+          : [text('force-command'), bytes(text(fields.forceCommand))]),
+        text('source-address'),
+        bytes(text(fields.sourceAddress)),
+      ]),
+    ),
     bytes(Buffer.concat(names.flatMap(name => [text(name), text('')]))),
     text(''),
     bytes(caBlob),
@@ -132,6 +148,25 @@ export function issueSshCertificate(caPrivate: Buffer, ask: CredentialAsk): Issu
   if (!(validBefore * 1000 > ask.now.getTime())) {
     throw new CredentialError('grant-over', 'nothing is left of the grant');
   }
+  return issueWithin(caPrivate, ask, { validAfter, validBefore, extensions: ask.pty ? ['permit-pty'] : [] });
+}
+
+/** For a minute around now; no extension, and a forced command that ends at once. Errors: as above. */
+export function issueSshProbe(caPrivate: Buffer, ask: ProbeAsk): IssuedCredential {
+  const now = Math.floor(ask.now.getTime() / 1000);
+  return issueWithin(caPrivate, ask, {
+    validAfter: now - BEFORE_SECONDS,
+    validBefore: now + PROBE_AFTER_SECONDS,
+    extensions: [],
+    forceCommand: NOTHING,
+  });
+}
+
+function issueWithin(
+  caPrivate: Buffer,
+  ask: ProbeAsk,
+  rest: Pick<CertificateFields, 'validAfter' | 'validBefore' | 'extensions' | 'forceCommand'>,
+): IssuedCredential {
   const principal = principalOf(ask.target, ask.tenant, ask.login);
   const sourceAddress = ask.sourceAddresses.map(withoutMapping).join(',');
   const certificate = signUserCertificate({
@@ -140,22 +175,24 @@ export function issueSshCertificate(caPrivate: Buffer, ask: CredentialAsk): Issu
     serial: ask.serial,
     keyId: ask.keyId,
     principals: [principal],
-    validAfter,
-    validBefore,
     sourceAddress,
-    extensions: ask.pty ? ['permit-pty'] : [],
+    ...rest,
   });
   return {
     certificate,
     serial: ask.serial.toString(),
     principal,
     sourceAddress,
-    validAfter: new Date(validAfter * 1000),
-    validBefore: new Date(validBefore * 1000),
+    validAfter: new Date(rest.validAfter * 1000),
+    validBefore: new Date(rest.validBefore * 1000),
   };
 }
 
-export const sshCertificate: CredentialKind = { createAuthority: createUserCa, issue: issueSshCertificate };
+export const sshCertificate: CredentialKind = {
+  createAuthority: createUserCa,
+  issue: issueSshCertificate,
+  issueProbe: issueSshProbe,
+};
 
 function authorityKey(der: Buffer): KeyObject {
   let key: KeyObject | null = null;
@@ -193,6 +230,8 @@ function check(fields: CertificateFields): void {
   if (validAfter < 0 || validBefore <= validAfter) throw invalid('validity');
   if (!fields.sourceAddress.split(',').every(isAddressOrRange)) throw invalid('source address');
   if (!fields.extensions.every(each => EXTENSIONS.includes(each))) throw invalid('extension');
+  if (fields.forceCommand !== undefined && !isPrintable(fields.forceCommand, 512))
+    throw invalid('forced command');
 }
 
 const isPrintable = (value: string, most: number) =>

@@ -74,13 +74,24 @@ export interface AuditData {
     recording: string;
   };
   'credential.issued': {
-    session: string;
+    session: string | null;
     serial: string;
     certificate: string;
     principal: string;
     source_address: string;
     valid_after: string;
     valid_before: string;
+  };
+  'preflight.run': {
+    preflight: string;
+    at: string;
+    activity: string | null;
+    matrix: string;
+    targets: string[];
+    tried: number;
+    checks: number;
+    failed: number;
+    unknown: number;
   };
   'session.terminated': Record<string, never>;
   'session.incident': { kind: string; detail: string };

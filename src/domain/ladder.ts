@@ -22,7 +22,7 @@ export const partiesDiffer = (rules: readonly Rule[]): boolean =>
   rules.some(rule => rule.require.parties === 'differ');
 
 /** The asker never answers; where a rule wants two parties, nobody of the asker's does. */
-const mayAnswer = (rules: readonly Rule[], asker: Member, person: Answerer | Member): boolean =>
+export const mayAnswer = (rules: readonly Rule[], asker: Member, person: Answerer | Member): boolean =>
   !samePerson(asker, person) && !(partiesDiffer(rules) && person.party === asker.party);
 
 export function answerersFor(

@@ -1,3 +1,4 @@
+import { type Cell, cellsCovering } from './cell.ts';
 import type { Engagement } from './engagement.ts';
 import type { Member, Person } from './person.ts';
 import type { Decision } from './question.ts';
@@ -30,6 +31,25 @@ export function maySeeRequest(
 export function oversees(engagement: Engagement, member: Member): boolean {
   const { auditors, sign, lockout } = engagement.matrix.governance;
   return [...auditors, ...sign, ...lockout].some(squad => isInSquad(engagement, squad, member));
+}
+
+/** Those who ask, and those who answer, in a cell. */
+export const isR = (engagement: Engagement, { activity }: Pick<Cell, 'activity'>, member: Member): boolean =>
+  activity.R.some(squad => isInSquad(engagement, squad, member));
+
+export const isAccountable = (
+  engagement: Engagement,
+  { activity: { A, A2 } }: Pick<Cell, 'activity'>,
+  member: Member,
+): boolean => [A, ...(A2 ? [A2] : [])].some(squad => isInSquad(engagement, squad, member));
+
+/** Whether a target would be ready is for those who act or answer on it, and for overseers: it makes connections. */
+export function mayPreflight(engagement: Engagement, member: Member, target: string): boolean {
+  const covering = cellsCovering(engagement, target);
+  return (
+    oversees(engagement, member) ||
+    covering.some(cell => isR(engagement, cell, member) || isAccountable(engagement, cell, member))
+  );
 }
 
 /** Replay is for auditors and for the accountable of the cell; the one who typed has seen it already. */

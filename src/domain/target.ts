@@ -1,3 +1,5 @@
+import type { Protocol } from './protocol.ts';
+
 /** What labels a target carries: a text, or several of which each counts. */
 export type Labels = Readonly<Record<string, string | readonly string[]>>;
 
@@ -32,4 +34,25 @@ export interface Inventory {
 /** The target of this name. `constructor` and its like name no target unless the inventory says so. */
 export function findTarget(inventory: Inventory, name: string): Target | null {
   return Object.hasOwn(inventory.targets, name) ? inventory.targets[name]! : null;
+}
+
+/** `host:port` or `[v6]:port`; `port` where none is said. */
+export function splitAddress(address: string, port = 22): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(address);
+  return match ? { host: (match[1] ?? match[2])!, port: Number(match[3] ?? port) } : { host: address, port };
+}
+
+/** Where a target is reached by a protocol; null where it is not. `tls`: spoken from the first byte. */
+export function placeOf(
+  target: Target,
+  protocol: Protocol,
+): { readonly host: string; readonly port: number; readonly tls: boolean } | null {
+  const address = target[protocol]?.address;
+  if (address === undefined) return null;
+  if (protocol !== 'web') {
+    return { ...splitAddress(address, protocol === 'ssh' ? 22 : 5432), tls: false };
+  }
+  const { hostname, port, protocol: scheme } = new URL(address);
+  const tls = scheme === 'https:';
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (tls ? 443 : 80)), tls };
 }

@@ -26,6 +26,8 @@ export interface Look {
    * transaction ends nobody else counts the same person's, so that two asks at once do not both fit.
    */
   asksSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
+  /** How often somebody ran a preflight in a tenant in so many seconds, and in how many the first of them has aged out. */
+  preflightsWithin(person: string, tenant: string, seconds: number): Promise<{ count: number; free: number }>;
   /** By how many milliseconds our clock is ahead of the database's at this moment; negative: behind. */
   clockSkew(): Promise<number>;
   /** Whether the log, whose time never goes back, went on past `now` since this grant was opened. */

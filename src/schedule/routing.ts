@@ -23,7 +23,9 @@ export function openChannels(channels: readonly Channel[], open: OpenNotifier): 
 }
 
 /** Which channels reach the people and squads that a letter is for: by email, by squad, or by their party. */
-export function routeAmong(channels: readonly Channel[]): (letter: Letter) => string[] {
+export function routeAmong(
+  channels: readonly Channel[],
+): (letter: Pick<Letter, 'tenant' | 'to' | 'party'>) => string[] {
   return letter => {
     const parties = letter.to.flatMap(name => /^(msp|client)\//.exec(name)?.[1] ?? []);
     const meant = new Set([...letter.to, ...parties, ...(letter.party ? [letter.party] : [])]);

@@ -81,7 +81,13 @@ export async function lengthOf(database: Database, tenant: string): Promise<numb
 /** How often something stands in a log of one subject, and in how many seconds the first of it has aged out. */
 export async function entriesWithin(
   tx: Transaction,
-  of: { readonly tenant: string; readonly subject: string; readonly action: AuditEvent['action'] },
+  of: {
+    readonly tenant: string;
+    readonly subject: string;
+    readonly action: AuditEvent['action'];
+    /** Whoever it was, where none is said. */
+    readonly actor?: string;
+  },
   seconds: number,
 ): Promise<{ count: number; free: number }> {
   // By the clock that stamped them.
@@ -94,6 +100,7 @@ export async function entriesWithin(
         eq(logEntries.tenant, of.tenant),
         eq(logEntries.subject, of.subject),
         eq(logEntries.action, of.action),
+        of.actor === undefined ? undefined : eq(logEntries.actor, of.actor),
         sql`${age} < ${seconds}`,
       ),
     );

@@ -5,6 +5,7 @@ import type { AccessRequest } from '../domain/request.ts';
 import { putBackSince } from '../elevation/agreed-clocks.ts';
 import type { Look } from '../elevation/contract.ts';
 import type { Transaction } from './database.ts';
+import { entriesWithin } from './log.ts';
 import {
   approvals,
   grants,
@@ -63,6 +64,12 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
         .where(and(eq(requests.person, person), eq(requests.tenant, tenant), gt(requests.createdAt, since)));
       return { count: row?.count ?? 0, first: row?.first ?? null };
     },
+    preflightsWithin: (person, tenant, seconds) =>
+      entriesWithin(
+        tx,
+        { tenant, subject: `tenant:${tenant}`, action: 'preflight.run', actor: `person:${person}` },
+        seconds,
+      ),
     clockSkew,
     clockPutBack: async ({ id, tenant, startsAt }, now) => {
       const [row] = await tx

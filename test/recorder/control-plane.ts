@@ -10,6 +10,7 @@ import type {
   CredentialOrder,
   Incident,
   OfferedKey,
+  ProbeCredentialOrder,
   Refusal,
   Renewal,
   RequestedChannel,
@@ -26,6 +27,9 @@ export class FakeControlPlane implements ControlPlane {
   readonly keys = new Map<string, Caller>();
   readonly admissions: RequestedChannel[] = [];
   readonly orders: CredentialOrder[] = [];
+  readonly probes: ProbeCredentialOrder[] = [];
+  /** What a try is answered; may refuse. */
+  probeAnswer: Refusal | null = null;
   readonly segments: Segment[] = [];
   readonly incidents: Incident[] = [];
   readonly endings: SessionEnding[] = [];
@@ -107,17 +111,29 @@ export class FakeControlPlane implements ControlPlane {
 
   async issueCredential(order: CredentialOrder): Promise<Credential | Refusal> {
     this.orders.push(order);
+    return this.#sign(order.publicKey, order.session, [
+      ...(order.pty ? ['permit-pty'] : []),
+      `source-address=${order.sourceAddress}`,
+    ]);
+  }
+
+  async issueProbe(order: ProbeCredentialOrder): Promise<Credential | Refusal> {
+    this.probes.push(order);
+    if (this.probeAnswer) return this.probeAnswer;
+    return this.#sign(order.publicKey, order.preflight, [
+      'force-command=exit 1',
+      `source-address=${order.sourceAddress}`,
+    ]);
+  }
+
+  #sign(publicKey: string, keyId: string, extra: readonly string[]): Credential {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-sign-'));
     try {
-      writeFileSync(join(folder, 'key.pub'), `${order.publicKey}\n`);
-      const options = [
-        'clear',
-        ...(order.pty ? ['permit-pty'] : []),
-        `source-address=${order.sourceAddress}`,
-      ];
+      writeFileSync(join(folder, 'key.pub'), `${publicKey}\n`);
+      const options = ['clear', ...extra];
       const signed = spawnSync('ssh-keygen', [
         '-q',
-        ...['-s', this.#sshd.authority, '-I', order.session, '-n', PRINCIPAL, '-V', '-1m:+2m'],
+        ...['-s', this.#sshd.authority, '-I', keyId, '-n', PRINCIPAL, '-V', '-1m:+2m'],
         ...options.flatMap(option => ['-O', option]),
         join(folder, 'key.pub'),
       ]);

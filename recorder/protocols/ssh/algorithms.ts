@@ -47,6 +47,7 @@ const SIGNATURES: Readonly<Record<string, readonly string[]>> = {
   'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 };
+export const HOST_KEY_TYPES: readonly string[] = Object.keys(SIGNATURES);
 const ORDER = Object.values(SIGNATURES).flat();
 
 /** The signatures of people's keys that we take. */

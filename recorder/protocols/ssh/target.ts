@@ -1,8 +1,8 @@
 import { createHash, sign, timingSafeEqual } from 'node:crypto';
-import { connect as connectSocket, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import { plainAddress } from '../../../src/domain/network.ts';
-import type { Admission, ControlPlane, RequestedChannel } from '../../control-plane.ts';
+import type { Admission, ControlPlane, Credential, Refusal, RequestedChannel } from '../../control-plane.ts';
 import {
   type ListenOptions,
   type Reach,
@@ -10,6 +10,7 @@ import {
   type TargetSide,
   Unreachable,
 } from '../contract.ts';
+import { dial } from '../dial.ts';
 import { algorithmsForTarget, isHostKeyType } from './algorithms.ts';
 import type { Pty } from './channel.ts';
 import { blobOfLine, fingerprint, publicLine, typeOfBlob } from './keys.ts';
@@ -30,16 +31,36 @@ export interface ReachParts {
   readonly options: Pick<ListenOptions, 'limits' | 'generateSessionKey'>;
 }
 
+/** Where a target is, as whom to enter it, and by which keys it is known. */
+export type Place = Pick<Admission, 'target' | 'login' | 'host' | 'port' | 'hostKeys'>;
+
+/** How a target is entered. */
+export interface Entrance {
+  readonly options: ReachParts['options'];
+  /** Has a key certified that exists for this connection alone. */
+  certify(order: { publicKey: string; sourceAddress: string }): Promise<Credential | Refusal>;
+  /** Sees the host key before anything is made of it. */
+  shown?(blob: Buffer): void;
+}
+
 const CERTIFICATE = 'ssh-ed25519-cert-v01@openssh.com';
 
 /** Reaches a target with a connection, a key and a certificate for this one channel. */
 export function reachOverSsh(wanted: Wanted, parts: ReachParts): Reach {
   return async (admission, events, signal) => {
-    const socket = await dial(admission, parts.options.limits.reachMs, signal);
+    const socket = await dial(admission, parts.options.limits.reachMs, signal).catch(cause => {
+      throw unreachable(admission, cause);
+    });
     const drop = () => socket.destroy();
     signal.addEventListener('abort', drop);
     try {
-      const client = await enter(admission, socket, wanted, parts, signal);
+      const certify: Entrance['certify'] = order =>
+        parts.controlPlane.issueCredential({
+          ...order,
+          session: admission.session,
+          pty: wanted.pty !== null,
+        });
+      const client = await enter(admission, socket, { options: parts.options, certify }, signal);
       return await openChannel(admission, client, socket, wanted, events);
     } catch (error) {
       socket.destroy();
@@ -52,7 +73,7 @@ export function reachOverSsh(wanted: Wanted, parts: ReachParts): Reach {
 }
 
 /** What an error is, in words of ours: its code where the system gave one. */
-function reasonOf(cause: Error & { level?: string; code?: unknown }): string {
+export function reasonOf(cause: Error & { level?: string; code?: unknown }): string {
   if (cause instanceof Unreachable) return cause.message;
   if (typeof cause.code === 'string' && /^E[A-Z_]+$/.test(cause.code)) return cause.code;
   const levels: Record<string, string> = {
@@ -64,58 +85,30 @@ function reasonOf(cause: Error & { level?: string; code?: unknown }): string {
   return levels[cause.level ?? ''] ?? 'the connection ended before it was open';
 }
 
-function unreachable(admission: Admission, cause: Error): Unreachable {
+function unreachable(place: Place, cause: Error): Unreachable {
   // The far side's own words stay out of the log and the terminal: only what our side makes of them goes there.
   const why = reasonOf(cause);
-  const detail = `${admission.target} at ${admission.host} port ${admission.port}: ${why}`;
-  const lines = [`${admission.target} could not be reached: ${why}`, 'your grant is untouched; try again.'];
+  const detail = `${place.target} at ${place.host} port ${place.port}: ${why}`;
+  const lines = [`${place.target} could not be reached: ${why}`, 'your grant is untouched; try again.'];
   return new Unreachable('target-unreachable', detail, lines, { cause });
 }
 
-function dial(admission: Admission, ms: number, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host: admission.host, port: admission.port, noDelay: true });
-    const fail = (cause: Error) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      socket.destroy();
-      reject(unreachable(admission, cause));
-    };
-    const abort = () => fail(new Error('the session has ended'));
-    const timer = setTimeout(() => fail(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), ms);
-    // It stays: a socket without a listener for errors would end the process.
-    socket.on('error', fail);
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) return abort();
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      resolve(socket);
-    });
-  });
-}
-
-/** Resolves with a client that the target let in. */
-async function enter(
-  admission: Admission,
+/** Resolves with a client that the target let in, with no channel open. Rejects with `Unreachable`, or why it broke. */
+export async function enter(
+  place: Place,
   socket: Socket,
-  wanted: Wanted,
-  parts: ReachParts,
+  { options, certify, shown: seen }: Entrance,
   signal: AbortSignal,
 ): Promise<Client> {
-  const pinned = pinnedKeys(admission);
-  const key = parts.options.generateSessionKey();
-  const credential = await parts.controlPlane
-    .issueCredential({
-      session: admission.session,
-      publicKey: publicLine(key.publicKey),
-      sourceAddress: plainAddress(socket.localAddress),
-      pty: wanted.pty !== null,
-    })
-    .catch(cause => {
-      const lines = ['the broker issued no credential, so nothing was opened; try again in a minute.'];
-      throw new Unreachable('credential-refused', 'the control plane did not answer', lines, { cause });
-    });
+  const pinned = pinnedKeys(place);
+  const key = options.generateSessionKey();
+  const credential = await certify({
+    publicKey: publicLine(key.publicKey),
+    sourceAddress: plainAddress(socket.localAddress),
+  }).catch(cause => {
+    const lines = ['the broker issued no credential, so nothing was opened; try again in a minute.'];
+    throw new Unreachable('credential-refused', 'the control plane did not answer', lines, { cause });
+  });
   if (!credential.admitted) {
     const detail = `the control plane refused: ${credential.code}`;
     throw new Unreachable('credential-refused', detail, credential.lines, { incident: false });
@@ -128,40 +121,41 @@ async function enter(
   let shown: Buffer | null = null;
   let asked = false;
   return new Promise((resolve, reject) => {
-    const lost = () => reject(unreachable(admission, new Error('the connection was closed')));
-    client.on('error', error => reject(explain(admission, error, shown)));
+    const lost = () => reject(unreachable(place, new Error('the connection was closed')));
+    client.on('error', error => reject(explain(place, error, shown)));
     client.once('close', lost);
     client.once('ready', () => {
       client.removeListener('close', lost);
       onTinyPackets(client, () => socket.destroy());
-      new Upkeep(client, parts.options.limits, () => socket.destroy()).settle();
+      new Upkeep(client, options.limits, () => socket.destroy()).settle();
       resolve(client);
     });
     client.connect({
       sock: socket,
-      username: admission.login,
-      readyTimeout: parts.options.limits.reachMs,
+      username: place.login,
+      readyTimeout: options.limits.reachMs,
       algorithms: algorithmsForTarget(pinned.map(blob => typeOfBlob(blob)!)),
       hostVerifier: (blob: Buffer) => {
         shown = blob;
+        seen?.(blob);
         return isPinned(blob, pinned);
       },
       // One attempt: the certificate stands in for "none" (see presentCertificate).
       authHandler: () => {
         if (asked) return false;
         asked = true;
-        return { type: 'none', username: admission.login };
+        return { type: 'none', username: place.login };
       },
     });
     presentCertificate(client, certificate, CERTIFICATE, data => sign(null, data, key.privateKey));
   });
 }
 
-function pinnedKeys(admission: Admission): Buffer[] {
-  const blobs = admission.hostKeys.map(blobOfLine).filter(blob => isHostKeyType(typeOfBlob(blob) ?? ''));
+function pinnedKeys(place: Place): Buffer[] {
+  const blobs = place.hostKeys.map(blobOfLine).filter(blob => isHostKeyType(typeOfBlob(blob) ?? ''));
   if (blobs.length > 0) return blobs;
-  throw new Unreachable('host-key-mismatch', `no usable host key is pinned for ${admission.target}`, [
-    `no host key is on file for ${admission.target}, so it cannot be told from an impostor.`,
+  throw new Unreachable('host-key-mismatch', `no usable host key is pinned for ${place.target}`, [
+    `no host key is on file for ${place.target}, so it cannot be told from an impostor.`,
     'ask whoever owns it to enrol it: sallyport targets enrol',
   ]);
 }
@@ -174,29 +168,29 @@ function isPinned(blob: Buffer, pinned: readonly Buffer[]): boolean {
 }
 
 /** What an error of the handshake means. `shown` is the host key that the target sent, if it got that far. */
-function explain(admission: Admission, error: Error & { level?: string }, shown: Buffer | null): Unreachable {
-  const { target } = admission;
-  if (shown !== null && !isPinned(shown, admission.hostKeys.map(blobOfLine))) {
+function explain(place: Place, error: Error & { level?: string }, shown: Buffer | null): Unreachable {
+  const { target } = place;
+  if (shown !== null && !isPinned(shown, place.hostKeys.map(blobOfLine))) {
     const type = typeOfBlob(shown) ?? '';
     const known = isHostKeyType(type) ? type : 'a key of no known type,';
-    return hostKeyMismatch(target, `it showed ${known} ${fingerprint(shown)}`, admission);
+    return hostKeyMismatch(target, `it showed ${known} ${fingerprint(shown)}`, place);
   }
   // ssh2's own words, at a level that no message of the far side has.
   if (error.level === 'handshake' && error.message === 'Handshake failed: no matching host key format') {
-    return hostKeyMismatch(target, 'it has no key of a pinned type', admission);
+    return hostKeyMismatch(target, 'it has no key of a pinned type', place);
   }
   if (error.level === 'client-authentication') {
-    return new Unreachable('credential-refused', `${target} refused the certificate for ${admission.login}`, [
-      `${target} did not accept the certificate for ${admission.login}; nothing was opened.`,
+    return new Unreachable('credential-refused', `${target} refused the certificate for ${place.login}`, [
+      `${target} did not accept the certificate for ${place.login}; nothing was opened.`,
       `whoever runs ${target} must let it trust this tenant's authority: sallyport targets enrol`,
       'if it does, its clock may be off by more than 30 seconds: a certificate lives for two minutes.',
     ]);
   }
-  return unreachable(admission, error);
+  return unreachable(place, error);
 }
 
-function hostKeyMismatch(target: string, what: string, admission: Admission): Unreachable {
-  const known = admission.hostKeys.map(line => fingerprint(blobOfLine(line))).join(', ');
+function hostKeyMismatch(target: string, what: string, place: Place): Unreachable {
+  const known = place.hostKeys.map(line => fingerprint(blobOfLine(line))).join(', ');
   return new Unreachable('host-key-mismatch', `${target}: ${what}; on file: ${known}`, [
     `the host key of ${target} is not the one on file; nothing was opened.`,
     `${what}; on file is ${known}.`,

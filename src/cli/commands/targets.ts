@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { ended } from '../ended.ts';
 import type { Terminal } from '../terminal.ts';
-import { json, tenant } from './options.ts';
+import { duration, json, tenant } from './options.ts';
 
 /** What there is to reach, and who answers for it. */
 export function addTargets(program: Command, terminal: Terminal): void {
@@ -27,4 +28,27 @@ export function addTargets(program: Command, terminal: Terminal): void {
     .addOption(tenant())
     .addOption(json())
     .action(async (target, options) => (await import('../owners.ts')).owners(terminal, target, options));
+  program
+    .command('preflight')
+    .description('for a coming change: would everybody who must act be able to?')
+    .argument('[targets...]', 'what will be worked on; otherwise all that is yours')
+    .requiredOption('--at <time>', "when it begins: 2026-11-29T01:00, in the matrix's time zone")
+    .option('--activity <name>', 'backups/restore; otherwise those that are yours')
+    .addOption(new Option('--ssh <login>', 'a login on the host').conflicts(['postgres', 'web']))
+    .addOption(new Option('--postgres <role>', 'a database role').conflicts(['ssh', 'web']))
+    .addOption(new Option('--web <role>', 'a role of a console').conflicts(['ssh', 'postgres']))
+    .option('--for <duration>', 'how long; otherwise as long as the cell allows', duration)
+    .option('--ticket <id>', 'the ticket it belongs to')
+    .option('--severity <level>', 'as the matrix names them: sev1')
+    .addOption(tenant())
+    .addOption(json())
+    .addHelpText('after', PREFLIGHT_HELP)
+    .action(async (targets, options) =>
+      ended(await (await import('../preflight.ts')).preflight(terminal, targets, options)),
+    );
 }
+
+const PREFLIGHT_HELP = `
+Nobody is asked and no access is given: targets are tried with a certificate
+that can do nothing. It stands in the log. Exit status 1: something would stop
+somebody.`;

@@ -53,7 +53,9 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Sa
   'host-key.unpinned': data => `no longer takes ${data.fingerprint} as a host key of ${data.target}`,
   'session.admitted': data => `was let in to ${what(data)} (${data.kind}) from ${data.address}`,
   'credential.issued': (data, { time }) =>
-    `issued a certificate for ${data.principal}, good until ${time(data.valid_before)}`,
+    `issued a certificate ${data.session === null ? 'that can do nothing, to try ' : 'for '}${data.principal}, good until ${time(data.valid_before)}`,
+  'preflight.run': (data, { time }) =>
+    `asked whether all would be ready at ${time(data.at)} on ${data.targets.join(', ')}: ${data.failed} of ${plural(data.checks, 'check')} failed`,
   'session.terminated': () => 'ended the session by hand',
   'session.incident': data => `reported an incident, ${data.kind}: ${data.detail}`,
   'recording.segment': data =>

@@ -20,6 +20,8 @@ export interface Sshd {
   /** The authority's private key, to sign with. */
   readonly authority: string;
   readonly folder: string;
+  /** What it said since its start. */
+  log(): string;
   stop(): Promise<void>;
 }
 
@@ -41,9 +43,18 @@ export function makeKey(path: string, type = 'ed25519'): string {
 
 /**
  * @param userCa the authority to trust, as a line; without it one of its own
+ * @param more lines of its configuration, before ours: sshd takes the first that it meets
  * @param clock how far its clock is off, as faketime reads it: `+10m`, `-25s`
  */
-export async function startSshd({ userCa, clock }: { userCa?: string; clock?: string } = {}): Promise<Sshd> {
+export async function startSshd({
+  userCa,
+  clock,
+  more = [],
+}: {
+  userCa?: string;
+  clock?: string;
+  more?: readonly string[];
+} = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-sshd-'));
   chmodSync(folder, 0o755);
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -54,6 +65,7 @@ export async function startSshd({ userCa, clock }: { userCa?: string; clock?: st
   if (userCa !== undefined) writeFileSync(`${authority}.pub`, `${userCa}\n`);
   writeFileSync(join(folder, 'principals'), `${PRINCIPAL}\n`, { mode: 0o644 });
   const configuration = [
+    ...more,
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${join(folder, 'host')}`,
@@ -70,7 +82,8 @@ export async function startSshd({ userCa, clock }: { userCa?: string; clock?: st
     'AcceptEnv LANG LC_*',
     // What this machine's root has in ~/.bashrc is not part of any test.
     `SetEnv HOME=${folder}`,
-    'MaxStartups 100:30:200',
+    // Of this one sshd takes the last.
+    ...(more.some(line => line.startsWith('MaxStartups ')) ? [] : ['MaxStartups 100:30:200']),
     'PrintMotd no',
     'Subsystem sftp internal-sftp',
     '',
@@ -80,12 +93,17 @@ export async function startSshd({ userCa, clock }: { userCa?: string; clock?: st
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...(clock === undefined ? {} : shifted(clock)) },
   });
+  let said = '';
+  child.stderr!.on('data', (chunk: Buffer) => {
+    said = (said + chunk).slice(-256 * 1024);
+  });
   await listening(child);
   return {
     port,
     hostKey,
     authority,
     folder,
+    log: () => said,
     stop: async () => {
       const ended = new Promise(resolve => child.once('exit', resolve));
       child.kill('SIGTERM');

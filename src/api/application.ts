@@ -6,6 +6,7 @@ import type { Engagement } from '../domain/decision.ts';
 import { memberOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { ProbeOrder, ProbeReport } from '../domain/probe.ts';
+import { isAt } from '../domain/target.ts';
 import { Refused } from '../elevation/contract.ts';
 import type { DeviceSignIns } from '../identity/device.ts';
 import type { Credentials, SignIns } from '../identity/sign-in.ts';
@@ -134,6 +135,32 @@ export function pickTarget(
     throw new Refused('ambiguous-target', `"${name}" could be any of ${full.join(', ')}: say which.`, 400, {
       targets: full,
     });
+  }
+  return fits[0]!;
+}
+
+/**
+ * The target at an address, as an alert knows it: the host or IP of any protocol, with or without a port.
+ *
+ * @throws Refused `no-such-target`, `ambiguous-target`
+ */
+export function pickTargetAt(
+  mine: readonly Membership[],
+  address: string,
+  tenant: string | undefined,
+): Membership & { readonly target: string } {
+  const fits = mine
+    .filter(membership => tenant === undefined || membership.tenant === tenant)
+    .flatMap(membership =>
+      Object.entries(membership.engagement.targets.targets)
+        .filter(([, target]) => isAt(target, address))
+        .map(([target]) => ({ ...membership, target })),
+    );
+  if (fits.length === 0) throw new Refused('no-such-target', `No target of yours is at ${address}.`, 404);
+  if (fits.length > 1) {
+    const full = fits.map(fit => `${fit.target}.${fit.tenant}`);
+    const message = `Several are at ${address}: ${full.join(', ')}. Name one, or add its port.`;
+    throw new Refused('ambiguous-target', message, 400, { targets: full });
   }
   return fits[0]!;
 }

@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { and, eq, ne } from 'drizzle-orm';
 import type { AuditEvent } from '../domain/audit-event.ts';
-import { cellsCovering } from '../domain/cell.ts';
+import { cellsCovering, findCell } from '../domain/cell.ts';
 import { ownersOf } from '../domain/decision.ts';
 import { rolesGiven } from '../domain/gives.ts';
 import { membersOf } from '../domain/membership.ts';
 import { mayPinHostKey } from '../domain/permission.ts';
 import { readPublicKey } from '../domain/ssh-public-key.ts';
+import { standingOf } from '../domain/standing.ts';
 import { Refused } from '../elevation/contract.ts';
 import { appendEvents } from '../store/log.ts';
 import { hostKeys, people } from '../store/tables.ts';
@@ -16,9 +17,10 @@ import {
   membershipsIn,
   membershipsOf,
   pickTarget,
+  pickTargetAt,
   pickTenant,
 } from './application.ts';
-import { body, json, line, refusals, tenantQuery } from './shapes.ts';
+import { body, json, line, refusals, tenantQuery, token } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
 const targetShape = z
@@ -56,14 +58,32 @@ const ownersShape = z
     takeover: z.array(z.string()),
     handback: z.array(z.string()),
     controls: z.array(z.string()),
+    primary: z.string().nullable().openapi({ description: 'Who of A is asked first, else of A2' }),
+    answer: z.enum(['needs-approval', 'pre-approved']),
+    exception: z.string().nullable(),
+    co_approve: z.array(z.string()),
+    open: z.boolean().openapi({ description: 'Whether its window is open now' }),
+    open_when: z.string().nullable(),
+    open_until: z.string().nullable(),
+    ask: z.string().nullable().openapi({ description: 'The command that asks for it' }),
+    page: z.string(),
   })
   .openapi('Owners');
 
 const owners = createRoute({
   method: 'get',
   path: '/owners',
-  summary: 'Who is R, A, C and I on a target now, by cell; for alert enrichment',
-  request: { query: tenantQuery.extend({ target: line(200) }) },
+  summary: 'Who is R, A, C and I on a target now, by cell, and how it stands; for alert enrichment',
+  request: {
+    query: tenantQuery.extend({
+      target: line(200).optional(),
+      address: line(260).optional().openapi({
+        description: 'In the place of a target: the host or IP address of one, with or without a port',
+        example: '10.0.0.5',
+      }),
+      severity: token(20).optional().openapi({ description: 'As the matrix names them; of the alert' }),
+    }),
+  },
   responses: {
     200: json(z.object({ target: z.string(), tenant: z.string(), owners: z.array(ownersShape) }), 'Owners'),
     ...refusals,
@@ -139,14 +159,30 @@ export function targetRoutes(api: Api, app: Application): void {
   });
 
   api.openapi(owners, async c => {
-    const { target: asked, tenant: named } = c.req.valid('query');
-    const { target, tenant, engagement } = pickTarget(
-      await membershipsOf(app, signedIn(c).person),
-      asked,
-      named,
-    );
+    const { target: asked, address, tenant: named, severity = null } = c.req.valid('query');
+    if ((asked === undefined) === (address === undefined)) {
+      throw new Refused('invalid', 'target: say a target, or an address in its place', 400);
+    }
+    const mine = await membershipsOf(app, signedIn(c).person);
+    const { target, tenant, engagement } =
+      asked === undefined ? pickTargetAt(mine, address!, named) : pickTarget(mine, asked, named);
     const known = membersOf(engagement, await app.database.installation.select().from(people));
-    return c.json({ target, tenant, owners: ownersOf(engagement, target, known) }, 200);
+    const moment = { at: app.clock.now().getTime(), severity };
+    const found = ownersOf(engagement, target, known).map(one => {
+      const cell = findCell(engagement, one.cell)!;
+      const standing = standingOf(engagement, cell, target, known, moment);
+      const until = standing.open_until;
+      const page = new URL('/matrix', app.url);
+      page.searchParams.set('tenant', tenant);
+      page.hash = one.cell;
+      return {
+        ...one,
+        ...standing,
+        open_until: until === null ? null : new Date(until).toISOString(),
+        page: page.href,
+      };
+    });
+    return c.json({ target, tenant, owners: found }, 200);
   });
 
   api.openapi(enrolment, async c => {

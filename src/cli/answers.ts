@@ -70,6 +70,15 @@ export interface Owners {
   readonly escalate: readonly Staffed[];
   readonly runbook: string | null;
   readonly rollback: string | null;
+  readonly primary: string | null;
+  readonly answer: string;
+  readonly exception: string | null;
+  readonly co_approve: readonly string[];
+  readonly open: boolean;
+  readonly open_when: string | null;
+  readonly open_until: string | null;
+  readonly ask: string | null;
+  readonly page: string;
   readonly takeover: readonly string[];
   readonly handback: readonly string[];
   readonly controls: readonly string[];

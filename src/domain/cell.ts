@@ -159,8 +159,8 @@ export function holds(
 /** The first exception whose `when` holds. */
 export function exceptionFor(
   engagement: Engagement,
-  { activity }: Cell,
-  question: Question,
+  { activity }: Pick<Cell, 'activity'>,
+  question: Pick<Question, 'severity' | 'at'>,
   target: Target,
 ): { exception: Exception; ends: number | null } | null {
   for (const exception of activity.exceptions ?? []) {

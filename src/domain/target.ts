@@ -38,6 +38,8 @@ export function findTarget(inventory: Inventory, name: string): Target | null {
 
 /** `host:port` or `[v6]:port`; `port` where none is said. */
 export function splitAddress(address: string, port = 22): { host: string; port: number } {
+  // An IPv6 address alone, as alerts write it.
+  if (/^[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$/i.test(address)) return { host: address, port };
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(address);
   return match ? { host: (match[1] ?? match[2])!, port: Number(match[3] ?? port) } : { host: address, port };
 }
@@ -55,4 +57,20 @@ export function placeOf(
   const { hostname, port, protocol: scheme } = new URL(address);
   const tls = scheme === 'https:';
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (tls ? 443 : 80)), tls };
+}
+
+/** Every protocol's place of a target that is at this address: a host or an IP address, with or without a port. */
+export function isAt(target: Target, address: string): boolean {
+  const { host, port } = splitAddress(address, 0);
+  const wanted = canonical(host);
+  return (['ssh', 'postgres', 'web'] as const).some(protocol => {
+    const place = placeOf(target, protocol);
+    return place !== null && canonical(place.host) === wanted && (port === 0 || port === place.port);
+  });
+}
+
+/** One way to write a host: lower case, IP addresses in their shortest form (WHATWG URL, host parsing). */
+function canonical(host: string): string {
+  const written = host.includes(':') ? `[${host}]` : host;
+  return URL.canParse(`http://${written}`) ? new URL(`http://${written}`).hostname.replace(/\.$/, '') : host;
 }

@@ -243,3 +243,46 @@ describe('a preflight', () => {
     });
   });
 });
+
+describe('a monitoring system asks whose a host is that it warns of', () => {
+  const owners = (query: string) => stage().api('audrey', 'GET', `/owners?${query}`);
+
+  it('by the address that the alert has, with who is asked first and how to ask', async () => {
+    const { status, json } = await owners(`address=${encodeURIComponent(foreignAddress())}&severity=sev1`);
+    expect([status, json.target, json.tenant]).toEqual([200, 'foreign01', 'acme']);
+    expect(json.owners[0]).toMatchObject({
+      cell: 'backups/restore',
+      A: { squad: 'client/it', people: ['dana@acme.example', 'ravi@acme.example'] },
+      A2: { squad: 'client/ciso' },
+      escalate: [{ squad: 'client/legal' }, { squad: 'msp/account' }],
+      runbook: 'https://wiki.acme.example/runbooks/restore',
+      primary: 'dana@acme.example',
+      answer: 'pre-approved',
+      exception: 'emergency restore',
+      open: true,
+      ask: 'sallyport request foreign01.acme --activity backups/restore --ssh root --for 1h --ticket TICKET --severity sev1 --reason "WHY"',
+      page: `${stage().url.href}matrix?tenant=acme#backups/restore`,
+    });
+  });
+
+  it.each([
+    ['one that several targets have', () => 'address=127.0.0.1', 400, 'ambiguous-target'],
+    ['one that none has', () => 'address=10.9.8.7', 404, 'no-such-target'],
+    ['none, and no target', () => 'severity=sev1', 400, 'invalid'],
+    ['both', () => `target=db01&address=${foreignAddress()}`, 400, 'invalid'],
+  ])('by %s: says so', async (_, query, status, code) => {
+    const answer = await owners(query());
+    expect([answer.status, answer.json.code]).toEqual([status, code]);
+  });
+
+  it('in a terminal', async () => {
+    const around = { url: stage().url, token: await stage().token('dana') };
+    const { code, out } = await sallyport(['owners', '--address', foreignAddress()], around);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^foreign01\.acme\nbackups\/restore: Restore from backup\n/);
+    expect(out).toMatch(/now +dana@acme\.example is asked first$/m);
+    expect((await sallyport(['owners'], around)).code).toBe(2);
+  });
+});
+
+const foreignAddress = () => `127.0.0.1:${foreign.port}`;

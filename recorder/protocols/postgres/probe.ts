@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { plainAddress } from '../../../src/domain/network.ts';
 import type { Probe } from '../contract.ts';
 import { codeOf, dial } from '../dial.ts';
-import { plainAddress } from '../../../src/domain/network.ts';
 import { speaksTls } from '../tls.ts';
 
 /** SSLRequest (PostgreSQL's protocol, message formats): its length and its code. The answer is one byte. */

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import ssh2, { type Client } from 'ssh2';
+import { plainAddress } from '../../../src/domain/network.ts';
 import type { Entry, ProbeOrder, ProbeReport, SshProbe } from '../../../src/domain/probe.ts';
 import { type Probe, type ProbeParts, Unreachable } from '../contract.ts';
 import { codeOf, dial } from '../dial.ts';
 import { algorithmsForTarget, HOST_KEY_TYPES, isHostKeyType } from './algorithms.ts';
 import { arrive } from './arrivals.ts';
 import { blobOfLine, fingerprint, typeOfBlob } from './keys.ts';
-import { plainAddress } from '../../../src/domain/network.ts';
 import { enter, reasonOf } from './target.ts';
 
 /**

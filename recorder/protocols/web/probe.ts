@@ -1,6 +1,6 @@
+import { plainAddress } from '../../../src/domain/network.ts';
 import type { Probe } from '../contract.ts';
 import { codeOf, dial } from '../dial.ts';
-import { plainAddress } from '../../../src/domain/network.ts';
 import { speaksTls } from '../tls.ts';
 
 /** Whether something answers there, and speaks TLS where its address says so: no more, as no session opens yet. */

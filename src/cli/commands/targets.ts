@@ -24,7 +24,9 @@ export function addTargets(program: Command, terminal: Terminal): void {
   program
     .command('owners')
     .description('who is responsible, accountable, consulted and informed now')
-    .argument('<target>')
+    .argument('[target]')
+    .option('--address <host>', 'the host or IP address that an alert names, in the place of a target')
+    .option('--severity <level>', 'as the matrix names them: sev1')
     .addOption(tenant())
     .addOption(json())
     .action(async (target, options) => (await import('../owners.ts')).owners(terminal, target, options));

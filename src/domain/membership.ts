@@ -27,9 +27,9 @@ export function memberOf(engagement: Engagement, person: Person): Member | null 
   return party && { handle: handleOf(person), party, email: person.boundEmail, groups: person.groups };
 }
 
-/** Everybody of both parties among these people. */
-export const membersOf = (engagement: Engagement, people: readonly Person[]): Member[] =>
-  people.flatMap(person => memberOf(engagement, person) ?? []);
+/** Everybody of both parties among these people; frozen, so that who is in a squad is looked up once. */
+export const membersOf = (engagement: Engagement, people: readonly Person[]): readonly Member[] =>
+  Object.freeze(people.flatMap(person => memberOf(engagement, person) ?? []));
 
 /** The issuers that may speak in this engagement. */
 export const issuersOf = (engagement: Engagement): string[] => [

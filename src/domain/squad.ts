@@ -1,19 +1,34 @@
 import type { Engagement } from './engagement.ts';
 import type { Squad } from './matrix.ts';
+import { once } from './once.ts';
 import { PARTIES, type Party } from './party.ts';
 import type { Member } from './person.ts';
+import { type Roster, rosterOf } from './roster.ts';
 
 /** What names somebody who may have to answer; emails compare without case. */
 type Named = Pick<Member, 'handle' | 'email'>;
 
-/** The squad `party/name` of an engagement, `null` when it has none of that name. */
-export function findSquad(engagement: Engagement, name: string): { party: Party; squad: Squad } | null {
-  const [first, second, ...rest] = name.split('/');
-  const party = PARTIES.find(candidate => candidate === first);
-  if (!party || second === undefined || rest.length > 0) return null;
-  const { squads } = engagement.matrix.parties[party];
-  return Object.hasOwn(squads, second) ? { party, squad: squads[second]! } : null;
+interface Known {
+  readonly party: Party;
+  readonly squad: Squad;
+  /** The emails that it names, in lower case. */
+  readonly people: ReadonlySet<string>;
 }
+
+/** The squads of both parties, by `party/name`. */
+const squadsOf = once((parties: Engagement['matrix']['parties']): ReadonlyMap<string, Known> => {
+  const known = PARTIES.flatMap(party =>
+    Object.entries(parties[party].squads).map(([name, squad]): [string, Known] => [
+      `${party}/${name}`,
+      { party, squad, people: new Set(squad.people?.map(email => email.toLowerCase())) },
+    ]),
+  );
+  return new Map(known);
+});
+
+/** The squad `party/name` of an engagement, `null` when it has none of that name. */
+export const findSquad = (engagement: Engagement, name: string): { party: Party; squad: Squad } | null =>
+  squadsOf(engagement.matrix.parties).get(name) ?? null;
 
 export const sameEmail = (one: string | null | undefined, other: string | null | undefined): boolean =>
   one != null && other != null && one.toLowerCase() === other.toLowerCase();
@@ -27,12 +42,12 @@ export const samePerson = (one: Named, other: Named): boolean =>
  * party's IdP can say what it likes. `Member.email` must be one that its issuer verified.
  */
 export function isInSquad(engagement: Engagement, name: string, member: Member): boolean {
-  const found = findSquad(engagement, name);
+  const found = squadsOf(engagement.matrix.parties).get(name);
   if (!found || found.party !== member.party) return false;
-  const { group, people = [] } = found.squad;
+  const { group } = found.squad;
   return (
     (group !== undefined && member.groups.includes(group)) ||
-    people.some(email => sameEmail(email, member.email))
+    (found.people.size > 0 && member.email !== null && found.people.has(member.email.toLowerCase()))
   );
 }
 
@@ -53,23 +68,41 @@ export interface Answerer {
  * expected even before their first sign-in, under their email; once known, a group squad's named person counts
  * only while their IdP gives them the group.
  */
-export function answerersOf(engagement: Engagement, name: string, people: readonly Member[]): Answerer[] {
-  const found = findSquad(engagement, name);
+export function answerersOf(
+  engagement: Engagement,
+  name: string,
+  people: readonly Member[],
+): readonly Answerer[] {
+  const found = squadsOf(engagement.matrix.parties).get(name);
   if (!found) return [];
-  const { party, squad } = found;
-  const known = people
-    .filter(member => isInSquad(engagement, name, member))
-    .map(({ handle, email }) => ({ handle, email, party }));
+  if (!Object.isFrozen(people)) return answerersAmong(found, rosterOf(people));
+  const known = answerersKnown(people);
+  let answerers = known.get(found);
+  if (!answerers) {
+    answerers = answerersAmong(found, rosterOf(people));
+    known.set(found, answerers);
+  }
+  return answerers;
+}
+
+/** By squad, of a list of people that is frozen. */
+const answerersKnown = once((_: readonly Member[]) => new WeakMap<Known, readonly Answerer[]>());
+
+function answerersAmong({ party, squad, people }: Known, roster: Roster): readonly Answerer[] {
+  const members = new Set([
+    ...(squad.group === undefined ? [] : roster.inGroup(party, squad.group)),
+    ...[...people].flatMap(email => roster.withEmail(party, email)),
+  ]);
   const named = [squad.primary, squad.secondary, ...(squad.people ?? [])].filter(
     email => email !== undefined,
   );
   const expected = named
     .filter((email, at) => named.findIndex(other => sameEmail(other, email)) === at)
-    .filter(email => !people.some(member => member.party === party && sameEmail(member.email, email)))
+    .filter(email => roster.withEmail(party, email.toLowerCase()).length === 0)
     .map(email => ({ handle: email, email, party }));
   const rank = ({ email }: Answerer) =>
     sameEmail(email, squad.primary) ? 0 : sameEmail(email, squad.secondary) ? 1 : 2;
-  return [...known, ...expected].sort(
+  return [...[...members].map(({ handle, email }) => ({ handle, email, party })), ...expected].sort(
     (one, other) =>
       rank(one) - rank(other) || (one.handle < other.handle ? -1 : one.handle > other.handle ? 1 : 0),
   );

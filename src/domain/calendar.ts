@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import type { CalendarEntry } from './matrix.ts';
+import { once } from './once.ts';
 
 const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
 const DAY = '(Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
@@ -102,12 +103,41 @@ export const dateAt = (at: number, timezone: string): string =>
 
 /** `2026-11-24 10:00 America/New_York`; a time that comes twice says which: `2026-11-01 01:30-05:00 America/New_York`. */
 export function timeAt(at: number, timezone: string): string {
+  const { milliseconds, said } = offsetAt(at, timezone);
+  const [date, time] = new Date(at + milliseconds).toISOString().split('T');
+  return `${date} ${time!.slice(0, 5)}${said} ${timezone}`;
+}
+
+interface Offset {
+  readonly milliseconds: number;
+  /** Where the local time comes twice; else nothing. */
+  readonly said: string;
+}
+
+const QUARTER = 900_000;
+const MOST_QUARTERS = 4_096;
+const quarters = new Map<string, Offset>();
+
+/** Clocks change on the quarter hour, so a quarter that begins and ends alike is the same all through. */
+function offsetAt(at: number, timezone: string): Offset {
+  const quarter = Math.floor(at / QUARTER);
+  const key = `${timezone} ${quarter}`;
+  const known = quarters.get(key);
+  if (known) return known;
+  const first = readOffset(quarter * QUARTER, timezone);
+  const last = readOffset((quarter + 1) * QUARTER - 1, timezone);
+  if (first.milliseconds !== last.milliseconds || first.said !== last.said) return readOffset(at, timezone);
+  if (quarters.size >= MOST_QUARTERS) quarters.clear();
+  quarters.set(key, first);
+  return first;
+}
+
+function readOffset(at: number, timezone: string): Offset {
   const zoned = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone);
   const local = zoned.toPlainDateTime();
-  const [date, time] = local.toString({ smallestUnit: 'minute' }).split('T');
   const first = local.toZonedDateTime(timezone, { disambiguation: 'earlier' });
   const twice = !first.equals(local.toZonedDateTime(timezone, { disambiguation: 'later' }));
-  return `${date} ${time}${twice ? zoned.offset : ''} ${timezone}`;
+  return { milliseconds: zoned.offsetNanoseconds / 1_000_000, said: twice ? zoned.offset : '' };
 }
 
 /**
@@ -213,21 +243,41 @@ function endOf(calendar: Calendar, at: number): number {
 
 /** The same without what it excepts. */
 function endOfHours(calendar: Calendar, at: number): number {
-  const spans = [calendar.range ? [calendar.range] : null, calendar.days, windowsAround(calendar, at)];
-  return Math.min(
-    ...spans.map(some =>
-      some === null
-        ? NEVER
-        : Math.max(SHUT, ...some.filter(({ from, to }) => from <= at && at < to).map(({ to }) => to)),
-    ),
-  );
+  const { range, days } = calendar;
+  const windows = windowsAround(calendar, at);
+  let end = NEVER;
+  if (range) end = range.from <= at && at < range.to ? range.to : SHUT;
+  if (days) end = Math.min(end, lastEnd(days, at));
+  return windows ? Math.min(end, lastEnd(windows, at)) : end;
 }
 
-/** Its weekly windows of this day, and of yesterday, which may pass midnight; `null`: every hour. */
-function windowsAround({ weekly, timezone }: Calendar, at: number): Span[] | null {
+/** The end of those spans that hold a moment, the last of them. */
+function lastEnd(spans: readonly Span[], at: number): number {
+  let end = SHUT;
+  for (const { from, to } of spans) if (from <= at && at < to && to > end) end = to;
+  return end;
+}
+
+const DAY_LONG = 86_400_000;
+const MOST_DAYS_KNOWN = 512;
+const windowsByDay = once((_: Calendar) => new Map<number, readonly Span[]>());
+
+/**
+ * Its weekly windows of the days around a moment: clocks are up to a day off those of UTC, and windows may pass
+ * midnight. `null`: every hour.
+ */
+function windowsAround(calendar: Calendar, at: number): readonly Span[] | null {
+  const { weekly, timezone } = calendar;
   if (!weekly) return null;
-  const today = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate();
-  return [today.subtract({ days: 1 }), today].flatMap(date => windowsOn(weekly, date, timezone));
+  const known = windowsByDay(calendar);
+  const day = Math.floor(at / DAY_LONG);
+  const found = known.get(day);
+  if (found) return found;
+  const date = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO('UTC').toPlainDate();
+  const windows = [-2, -1, 0, 1].flatMap(days => windowsOn(weekly, date.add({ days }), timezone));
+  if (known.size >= MOST_DAYS_KNOWN) known.clear();
+  known.set(day, windows);
+  return windows;
 }
 
 const windowsOn = (weekly: readonly WeeklyWindow[], date: Temporal.PlainDate, timezone: string): Span[] =>

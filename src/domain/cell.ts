@@ -2,6 +2,7 @@ import { type Calendar, calendarsOf, openAt } from './calendar.ts';
 import type { Engagement } from './engagement.ts';
 import { rolesGiven } from './gives.ts';
 import type { Activity, Answer, Exception, Rule, Selector, Service, When } from './matrix.ts';
+import { once } from './once.ts';
 import type { Question } from './question.ts';
 import { findTarget, type Labels, type Target } from './target.ts';
 
@@ -98,12 +99,20 @@ function candidatesFor({ byLabel, always, order }: Candidates, labels: Labels): 
 export const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;
 
+/** A selector's keys, each with the values of which one must be there. */
+const wantedBy = once((selector: Selector) =>
+  Object.entries(selector).map(([key, wanted]) => ({ key, wanted: listOf(wanted) })),
+);
+
 export function matches(selector: Selector, labels: Labels): boolean {
-  return Object.entries(selector).every(([key, wanted]) => {
-    const has = Object.hasOwn(labels, key) ? listOf(labels[key]) : [];
-    return listOf(wanted).some(value => has.includes(value));
-  });
+  for (const { key, wanted } of wantedBy(selector)) {
+    if (!Object.hasOwn(labels, key) || !sharesOne(wanted, labels[key]!)) return false;
+  }
+  return true;
 }
+
+const sharesOne = (wanted: readonly string[], has: string | readonly string[]): boolean =>
+  typeof has === 'string' ? wanted.includes(has) : wanted.some(value => has.includes(value));
 
 /** In the matrix's order. */
 export const cellsOf = (engagement: Engagement): Cell[] => [...indexOf(engagement).cells.values()];
@@ -124,7 +133,8 @@ export function cellsCovering(engagement: Engagement, target: string): readonly 
 }
 
 const covers = ({ service, activity }: Cell, target: Target): boolean =>
-  matches(service.targets, target.labels) && matches(activity.when?.target ?? {}, target.labels);
+  matches(service.targets, target.labels) &&
+  (activity.when?.target === undefined || matches(activity.when.target, target.labels));
 
 /** Whether a cell lets people in as `role` over `protocol`. */
 export const givesRole = (

@@ -12,7 +12,8 @@ import { formatDuration, parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
 import { type Answerers, answerersFor } from './ladder.ts';
-import type { Answer, Exception, Rule } from './matrix.ts';
+import type { Activity, Answer, Exception, Rule } from './matrix.ts';
+import { once } from './once.ts';
 import type { Member } from './person.ts';
 import type { Circumstances, Decision, Question } from './question.ts';
 import { REFUSAL_CODES } from './refusal.ts';
@@ -132,8 +133,11 @@ function ticketAskedBy(terms: Terms): string | null {
 
 const limitOf = ({ cell, exception }: Terms): string | undefined => exception?.for ?? cell.activity.for;
 
+/** Of a cell or an exception that says how long. */
+const secondsFor = once((row: Pick<Activity, 'for'>): number => parseDuration(row.for!)!);
+
 function refusalsOf(engagement: Engagement, question: Question, terms: Terms): say.Refusal[] {
-  const { cell, target, answerers, answer, coApprove, window } = terms;
+  const { cell, exception, target, answerers, answer, coApprove, window } = terms;
   const refusals: say.Refusal[] = [];
   if (!isResponsible(engagement, cell, question.asker)) refusals.push(say.notResponsible(question, [cell]));
   if (!givesRole(cell, question)) refusals.push(say.notGiven(question, [cell]));
@@ -141,7 +145,13 @@ function refusalsOf(engagement: Engagement, question: Question, terms: Terms): s
   if (!window) refusals.push(say.outsideWindow(engagement, question, cell));
   const limit = limitOf(terms);
   // Written so that a length that is no number is too long as well.
-  if (limit !== undefined && !(question.seconds >= 1 && question.seconds <= parseDuration(limit)!)) {
+  if (
+    limit !== undefined &&
+    !(
+      question.seconds >= 1 &&
+      question.seconds <= secondsFor(exception?.for === undefined ? cell.activity : exception)
+    )
+  ) {
     refusals.push(say.tooLong(question, limit, sourceOf(terms, 'for')));
   }
   const ticketFor = ticketAskedBy(terms);
@@ -190,9 +200,9 @@ function agree(engagement: Engagement, question: Question, terms: Terms): Decisi
     matrix: engagement.digest,
     cell: cell.id,
     exception: exception?.name ?? null,
-    approvers: waits ? [...(answerers.ladder[0]?.people ?? [])] : [],
+    approvers: waits ? [...(answerers.rungs[0]?.staff.handles ?? [])] : [],
     co_approve: [...coApprove],
-    ladder: answerers.ladder,
+    ladder: answerers.rungs.map(({ squad, staff, after }) => ({ squad, people: [...staff.handles], after })),
     escalate: [...(activity.escalate ?? [])],
     consulted: [...(activity.C ?? [])],
     informed: [...(activity.I ?? [])],
@@ -203,7 +213,7 @@ function agree(engagement: Engagement, question: Question, terms: Terms): Decisi
       limitSource: sourceOf(terms, 'for'),
       ticketFor: ticketAskedBy(terms),
       responsible: activity.R.filter(squad => isInSquad(engagement, squad, question.asker)),
-      ladder: answerers.ladder,
+      rungs: answerers.rungs,
       ends: window?.ends ?? null,
     }),
     ends_by: window?.ends ?? null,

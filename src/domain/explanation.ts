@@ -3,9 +3,11 @@ import type { Cell } from './cell.ts';
 import { formatDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { isShortForm, rolesGiven, sshGives } from './gives.ts';
+import type { StaffedRung } from './ladder.ts';
 import type { Activity, Exception, Rule, Selector, When } from './matrix.ts';
+import { once } from './once.ts';
 import type { Protocol } from './protocol.ts';
-import type { Question, Rung } from './question.ts';
+import type { Question } from './question.ts';
 import type { RefusalCode } from './refusal.ts';
 import type { Labels, Target } from './target.ts';
 
@@ -21,17 +23,20 @@ const refusal = (code: RefusalCode, line: string): Refusal => ({ code, line: `${
 const listed = (value: string | readonly string[]): string =>
   typeof value === 'string' ? value : value.join(' or ');
 
-export const selectorText = (selector: Selector | Labels): string =>
-  Object.entries(selector)
-    .map(([key, value]) => `${key}: ${listed(value)}`)
-    .join(', ') || 'no labels';
+export const selectorText = once(
+  (selector: Selector | Labels): string =>
+    Object.entries(selector)
+      .map(([key, value]) => `${key}: ${listed(value)}`)
+      .join(', ') || 'no labels',
+);
 
-export const whenText = (when: When): string =>
+export const whenText = once((when: When): string =>
   [
     ...(when.severity === undefined ? [] : [`severity: ${listed(when.severity)}`]),
     ...(when.during === undefined ? [] : [`during: ${listed(when.during)}`]),
     ...(when.target === undefined ? [] : [selectorText(when.target)]),
-  ].join(', ');
+  ].join(', '),
+);
 
 /** `ssh root, ssh backup, postgres restore_operator`; in the long form `ssh root (shell, transfer)`. */
 export const givesText = ({ activity }: Cell): string =>
@@ -135,10 +140,12 @@ export function exceptionText({
   ].join(', ');
 }
 
-export const ruleText = ({ name, require }: Rule): string =>
-  `rule "${name}" requires ${Object.entries(require)
-    .map(([what, how]) => `${what}: ${how}`)
-    .join(', ')}`;
+export const ruleText = once(
+  ({ name, require }: Rule): string =>
+    `rule "${name}" requires ${Object.entries(require)
+      .map(([what, how]) => `${what}: ${how}`)
+      .join(', ')}`,
+);
 
 /** The lines that decided a yes. */
 export function agreement(
@@ -154,17 +161,17 @@ export function agreement(
     readonly limitSource: string;
     readonly ticketFor: string | null;
     readonly responsible: readonly string[];
-    readonly ladder: readonly Rung[];
+    readonly rungs: readonly StaffedRung[];
     readonly ends: number | null;
   },
 ): string[] {
-  const { cell, exception, answer, coApprove, ladder, ends } = terms;
+  const { cell, exception, answer, coApprove, ends } = terms;
   const { activity, service } = cell;
   const { asker, target, protocol, role, seconds, ticket } = question;
   const name = activity.label ? `${cell.id} (${activity.label})` : cell.id;
-  const rungs = ladder.map(
-    ({ squad, people, after }) =>
-      `${squad === activity.A ? 'A' : 'A2'} ${squad} (${people.join(', ')}) ${after === '0s' ? 'at once' : `after ${after}`}`,
+  const rungs = terms.rungs.map(
+    ({ squad, staff, after }) =>
+      `${squad === activity.A ? 'A' : 'A2'} ${squad} (${staff.text}) ${after === '0s' ? 'at once' : `after ${after}`}`,
   );
   const answers =
     answer === 'pre-approved'

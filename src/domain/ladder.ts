@@ -1,15 +1,23 @@
 import { type Cell, findCell, rulesFor } from './cell.ts';
 import { parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
-import { ANSWER_WITHIN, type Rule } from './matrix.ts';
+import { type Activity, ANSWER_WITHIN, type Rule } from './matrix.ts';
+import { once } from './once.ts';
 import type { Member } from './person.ts';
-import type { Decision, Question, Rung } from './question.ts';
-import { type Answerer, answerersOf, isInSquad, samePerson } from './squad.ts';
+import type { Decision, Question } from './question.ts';
+import { type Answerer, isInSquad, type Staff, samePerson, staffIn, staffOf } from './squad.ts';
 import { findTarget } from './target.ts';
+
+/** A rung with the people behind its handles. */
+export interface StaffedRung {
+  readonly squad: string;
+  readonly staff: Staff;
+  readonly after: string;
+}
 
 /** Who can say yes, and in which order they are asked. */
 export interface Answerers {
-  readonly ladder: Rung[];
+  readonly rungs: readonly StaffedRung[];
   /** Seconds until the last rung has run out. */
   readonly seconds: number;
   /** Squads that must answer and have nobody left who may. Empty and `enough` false: too few for all places. */
@@ -22,8 +30,23 @@ export const partiesDiffer = (rules: readonly Rule[]): boolean =>
   rules.some(rule => rule.require.parties === 'differ');
 
 /** The asker never answers; where a rule wants two parties, nobody of the asker's does. */
-export const mayAnswer = (rules: readonly Rule[], asker: Member, person: Answerer | Member): boolean =>
-  !samePerson(asker, person) && !(partiesDiffer(rules) && person.party === asker.party);
+export const mayAnswer = (differ: boolean, asker: Member, person: Answerer | Member): boolean =>
+  !samePerson(asker, person) && !(differ && person.party === asker.party);
+
+/** Those of a squad who may answer, which mostly is all of it. */
+function eligible(staff: Staff, asker: Member, differ: boolean): Staff {
+  const touched =
+    (differ && staff.people[0]?.party === asker.party) ||
+    staff.handles.includes(asker.handle) ||
+    (asker.email !== null && staff.emails.has(asker.email.toLowerCase()));
+  return touched ? staffOf(staff.people.filter(person => mayAnswer(differ, asker, person))) : staff;
+}
+
+/** How long each rung has, as the matrix says it and in seconds. */
+const rungTime = once(({ answer_within: text = ANSWER_WITHIN }: Activity) => ({
+  text,
+  seconds: parseDuration(text)!,
+}));
 
 export function answerersFor(
   engagement: Engagement,
@@ -33,24 +56,24 @@ export function answerersFor(
   rules: readonly Rule[],
   coApprove: readonly string[],
 ): Answerers {
-  const eligible = (squad: string) =>
-    answerersOf(engagement, squad, people).filter(person => mayAnswer(rules, question.asker, person));
-  const within = activity.answer_within ?? ANSWER_WITHIN;
-  const squads = activity.A2 && activity.A2 !== activity.A ? [activity.A, activity.A2] : [activity.A];
-  const rungs = squads
-    .map(squad => ({ squad, people: eligible(squad) }))
-    .filter(rung => rung.people.length > 0);
-  const co = coApprove.map(squad => ({ squad, people: eligible(squad) }));
-  const approvers = { squad: squads.join(' or '), people: rungs.flatMap(rung => rung.people) };
+  const { asker } = question;
+  const differ = partiesDiffer(rules);
+  const within = rungTime(activity);
+  const { A, A2 } = activity;
+  const rungs: StaffedRung[] = [];
+  for (const squad of A2 && A2 !== A ? [A, A2] : [A]) {
+    const staff = eligible(staffIn(engagement, squad, people), asker, differ);
+    if (staff.people.length > 0) rungs.push({ squad, staff, after: rungs.length === 0 ? '0s' : within.text });
+  }
+  const co = coApprove.map(squad => eligible(staffIn(engagement, squad, people), asker, differ).people);
   return {
-    ladder: rungs.map(({ squad, people: asked }, place) => ({
-      squad,
-      people: asked.map(person => person.handle),
-      after: place === 0 ? '0s' : within,
-    })),
-    seconds: rungs.length * parseDuration(within)!,
-    empty: [approvers, ...co].filter(place => place.people.length === 0).map(place => place.squad),
-    enough: fillable([approvers.people, ...co.map(place => place.people)]),
+    rungs,
+    seconds: rungs.length * within.seconds,
+    empty: [
+      ...(rungs.length > 0 ? [] : [A2 && A2 !== A ? `${A} or ${A2}` : A]),
+      ...coApprove.filter((_, place) => co[place]!.length === 0),
+    ],
+    enough: co.length === 0 ? rungs.length > 0 : fillable([rungs.flatMap(rung => rung.staff.people), ...co]),
   };
 }
 
@@ -89,7 +112,8 @@ export function placesOf(
   const target = findTarget(engagement.targets, question.target);
   if (decision.decision !== 'needs-approval' || decision.tenant !== engagement.tenant || !cell || !target)
     return [];
-  if (!mayAnswer(rulesFor(engagement, question, target), question.asker, person)) return [];
+  const differ = partiesDiffer(rulesFor(engagement, question, target));
+  if (!mayAnswer(differ, question.asker, person)) return [];
   const { A, A2, answer_within } = cell.activity;
   const rung = decision.ladder.find(({ squad }) => squad === A2);
   const reached = elapsedSeconds >= (parseDuration(rung?.after ?? answer_within ?? ANSWER_WITHIN) ?? 0);

@@ -4,7 +4,7 @@ import { decide } from './decision.ts';
 import { parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { rolesGiven } from './gives.ts';
-import { fillable, mayAnswer } from './ladder.ts';
+import { fillable, mayAnswer, partiesDiffer } from './ladder.ts';
 import { isAccountable, isR, oversees } from './permission.ts';
 import type { Member, Person } from './person.ts';
 import type { Protocol } from './protocol.ts';
@@ -240,10 +240,10 @@ function ownerRow(window: Window, subject: string, cell: Cell, { decision, quest
   const { engagement, people } = window;
   const members = people.map(({ member }) => member);
   const target = findTarget(engagement.targets, question.target)!;
-  const rules = rulesFor(engagement, question, target);
+  const differ = partiesDiffer(rulesFor(engagement, question, target));
   const seen = (squad: string) =>
     answerersOf(engagement, squad, members)
-      .filter(person => mayAnswer(rules, question.asker, person))
+      .filter(person => mayAnswer(differ, question.asker, person))
       .filter(person => members.some(member => member.handle === person.handle));
   const owners = decision.ladder.flatMap(({ squad }) => seen(squad));
   const rungs = decision.ladder.map(

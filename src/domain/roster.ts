@@ -14,7 +14,8 @@ export const rosterOf = (people: readonly Member[]): Roster =>
 
 const looked = (people: readonly Member[]): Roster => ({
   inGroup: (party, group) => people.filter(one => one.party === party && one.groups.includes(group)),
-  withEmail: (party, email) => people.filter(one => one.party === party && one.email?.toLowerCase() === email),
+  withEmail: (party, email) =>
+    people.filter(one => one.party === party && one.email?.toLowerCase() === email),
 });
 
 const sorted = once((people: readonly Member[]): Roster => {

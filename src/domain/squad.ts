@@ -63,30 +63,52 @@ export interface Answerer {
   readonly party: Party;
 }
 
+/** The answerers of a squad, and what a decision has to know of them. */
+export interface Staff {
+  /** In the order in which they are asked. */
+  readonly people: readonly Answerer[];
+  readonly handles: readonly string[];
+  /** The handles as one text. */
+  readonly text: string;
+  /** Their emails, in lower case. */
+  readonly emails: ReadonlySet<string>;
+}
+
+export const staffOf = (people: readonly Answerer[]): Staff => {
+  const handles = people.map(({ handle }) => handle);
+  const emails = people.flatMap(({ email }) => email?.toLowerCase() ?? []);
+  return { people, handles, text: handles.join(', '), emails: new Set(emails) };
+};
+
+const NOBODY = staffOf([]);
+
 /**
  * Everybody who is in a squad: its primary, its secondary, then the others by handle. Whom the matrix names is
  * expected even before their first sign-in, under their email; once known, a group squad's named person counts
  * only while their IdP gives them the group.
  */
-export function answerersOf(
-  engagement: Engagement,
-  name: string,
-  people: readonly Member[],
-): readonly Answerer[] {
+export function staffIn(engagement: Engagement, name: string, people: readonly Member[]): Staff {
   const found = squadsOf(engagement.matrix.parties).get(name);
-  if (!found) return [];
-  if (!Object.isFrozen(people)) return answerersAmong(found, rosterOf(people));
-  const known = answerersKnown(people);
-  let answerers = known.get(found);
-  if (!answerers) {
-    answerers = answerersAmong(found, rosterOf(people));
-    known.set(found, answerers);
+  if (!found) return NOBODY;
+  if (!Object.isFrozen(people)) return staffOf(answerersAmong(found, rosterOf(people)));
+  const known = staffKnown(people);
+  let staff = known.get(found);
+  if (!staff) {
+    staff = staffOf(answerersAmong(found, rosterOf(people)));
+    known.set(found, staff);
   }
-  return answerers;
+  return staff;
 }
 
 /** By squad, of a list of people that is frozen. */
-const answerersKnown = once((_: readonly Member[]) => new WeakMap<Known, readonly Answerer[]>());
+const staffKnown = once((_: readonly Member[]) => new WeakMap<Known, Staff>());
+
+/** The people of `staffIn`. */
+export const answerersOf = (
+  engagement: Engagement,
+  name: string,
+  people: readonly Member[],
+): readonly Answerer[] => staffIn(engagement, name, people).people;
 
 function answerersAmong({ party, squad, people }: Known, roster: Roster): readonly Answerer[] {
   const members = new Set([

@@ -36,8 +36,8 @@ export const ACCESS: readonly Check[] = [
   {
     code: 'covers-nothing',
     severity: 'warning',
-    title: 'A cell covers no target',
-    help: 'No target has the labels that the service, and the cell with its `when.target`, select. The cell is read by people and decides nothing.',
+    title: 'A cell gives access and covers no target',
+    help: 'No target has the labels that the service, and the cell with its `when.target`, select: what it gives is to be had nowhere. A cell without `gives` is a duty and needs no target.',
     mend: 'Correct the labels in `targets` or `when.target`, label the targets that are meant, or take the cell out.',
     find: survey => survey.cells.flatMap(cell => coversNothing(survey, cell)),
   },
@@ -206,8 +206,8 @@ function regulatedTransfer({ engagement, coveredBy }: Survey, cell: Cell): Sight
 }
 
 function coversNothing({ coveredBy }: Survey, cell: Cell): Sighting[] {
-  if (coveredBy.get(cell)!.length > 0) return [];
   const { service, activity } = cell;
+  if (activity.gives === undefined || coveredBy.get(cell)!.length > 0) return [];
   const wanted = selectorText({ ...service.targets, ...activity.when?.target });
   return [
     {

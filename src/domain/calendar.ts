@@ -304,24 +304,29 @@ function nextStart(calendar: Calendar, now: number): number {
   return at;
 }
 
+/** In so many days a weekly window comes again, also where a jump of the clocks left one out. */
+const DAYS_AHEAD = 15;
+
 /** The first moment from `now` on within its own hours: now, or the begin of one of its spans. */
 function nextHours(calendar: Calendar, now: number): number {
   if (endOfHours(calendar, now) !== SHUT) return now;
   const { range, days, weekly, timezone } = calendar;
-  const begins = [...(range ? [range] : []), ...(days ?? [])].map(({ from }) => from);
-  const from = Math.max(now, range?.from ?? SHUT);
-  // On each day that counts, or in the two weeks that follow: clocks that jump may leave one window out.
-  const starts = days ? days.map(day => day.from) : [from];
-  if (weekly) {
-    for (const start of starts) {
-      const first = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(timezone).toPlainDate();
-      for (let day = 0; day <= (days ? 1 : 15); day += 1) {
-        begins.push(...windowsOn(weekly, first.add({ days: day }), timezone).map(window => window.from));
-      }
+  const first = (begins: readonly number[]): number =>
+    Math.min(NEVER, ...begins.filter(begin => begin > now && endOfHours(calendar, begin) !== SHUT));
+  const begin = first([...(range ? [range.from] : []), ...(days ?? []).map(({ from }) => from)]);
+  if (!weekly) return begin;
+  const windows = (moment: number, ahead: number): number => {
+    const date = Temporal.Instant.fromEpochMilliseconds(moment).toZonedDateTimeISO(timezone).toPlainDate();
+    for (let day = 0; day <= ahead; day += 1) {
+      const found = first(windowsOn(weekly, date.add({ days: day }), timezone).map(({ from }) => from));
+      if (found !== NEVER) return found;
     }
-  }
-  const later = begins.filter(begin => begin > now && endOfHours(calendar, begin) !== SHUT);
-  return later.length > 0 ? Math.min(...later) : NEVER;
+    return NEVER;
+  };
+  const ahead = days
+    ? days.filter(({ to }) => to > now).map(({ from }) => windows(from, 0))
+    : [windows(Math.max(now, range?.from ?? now), DAYS_AHEAD)];
+  return Math.min(begin, ...ahead);
 }
 
 function clockAt(date: Temporal.PlainDate, minutes: number): Temporal.PlainDateTime {

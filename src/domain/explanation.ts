@@ -46,10 +46,16 @@ export const givesText = ({ activity }: Cell): string =>
 
 /** One login or role, and what it may do where the cell says so. */
 export function roleText(activity: Activity, protocol: Protocol, role: string): string {
-  if (protocol !== 'ssh' || isShortForm(activity)) return `${protocol} ${role}`;
+  const rights = protocol === 'ssh' ? rightsText(activity) : null;
+  return `${protocol} ${role}${rights === null ? '' : ` (${rights})`}`;
+}
+
+/** `shell alone`, `shell, exec`; `null` in the short form, which does not say. */
+export function rightsText(activity: Pick<Activity, 'gives'>): string | null {
   const rights = sshGives(activity);
+  if (isShortForm(activity) || rights.logins.length === 0) return null;
   const named = (['exec', 'transfer', 'forward', 'agent'] as const).filter(right => rights[right]);
-  return `ssh ${role} (${named.length === 0 ? 'shell alone' : `shell, ${named.join(', ')}`})`;
+  return named.length === 0 ? 'shell alone' : `shell, ${named.join(', ')}`;
 }
 
 const asked = ({ protocol, role }: Question): string =>

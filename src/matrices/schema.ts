@@ -230,7 +230,7 @@ const rule = strict({
 
 /** What a calendar may hold: each is looked at in every decision that names it. */
 const MOST_DATES = 400;
-export const MOST_EXCEPTS = 16;
+export const MOST_EXCEPTS = 8;
 /** Steps from a calendar over what it excepts to one that excepts nothing. */
 export const MOST_EXCEPTS_DEEP = 2;
 

@@ -226,7 +226,13 @@ describe('whatever is excepted', () => {
       }),
     );
   const dates = fc.constant<CalendarEntry>({ dates: ['2026-03-27', '2026-03-29', '2026-03-30'] });
-  const entry = fc.oneof(weekly, range, dates);
+  const both = fc.oneof(fc.tuple(weekly, range), fc.tuple(weekly, dates), fc.tuple(range, dates));
+  const entry = fc.oneof(
+    weekly,
+    range,
+    dates,
+    both.map(([one, other]): CalendarEntry => ({ ...one, ...other })),
+  );
   const STEP = 1_800_000;
   const at = fc.integer({ min: 0, max: 14 * 48 }).map(step => Date.parse('2026-03-20T00:00Z') + step * STEP);
 

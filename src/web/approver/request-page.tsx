@@ -1,5 +1,6 @@
 import type { Application } from '../../api/application.ts';
 import { findCell } from '../../domain/cell.ts';
+import { rightsText } from '../../domain/explanation.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { Page } from '../layout.tsx';
 import {
@@ -107,6 +108,7 @@ function WhatFor({ view, reader }: { view: RequestView; reader: Reader }) {
   const { request, asker, engagement, display, squads, before, decision } = view;
   const cell = decision.cell ? findCell(engagement, decision.cell) : null;
   const zone = engagement.matrix.timezone;
+  const rights = cell && request.protocol === 'ssh' ? rightsText(cell.activity) : null;
   return (
     <dl class="facts">
       <Fact label="Who">
@@ -117,8 +119,8 @@ function WhatFor({ view, reader }: { view: RequestView; reader: Reader }) {
         </span>
       </Fact>
       <Fact label="Gives">
-        {request.protocol} as <b>{visible(request.role)}</b> on{' '}
-        {visible(display.target.label ?? display.target.name)}
+        {request.protocol} as <b>{visible(request.role)}</b>
+        {rights ? ` (${rights})` : ''} on {visible(display.target.label ?? display.target.name)}
         {display.target.address ? <span class="muted"> ({display.target.address})</span> : null}
         {cell?.activity.label ? <span>, to {visible(lower(cell.activity.label))}</span> : null}
       </Fact>

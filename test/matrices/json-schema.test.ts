@@ -189,7 +189,7 @@ describe('docs/matrix.md', () => {
 describe('sallyport matrix schema', () => {
   it.each<[string, 0 | 2, string]>([
     ['targets', 0, jsonSchemaOf('targets')],
-    ['matrx', 2, 'matrx: expected one of matrix, targets, expectations. Did you mean matrix?\n'],
+    ['matrx', 2, 'sallyport: matrx: expected one of matrix, targets, expectations. Did you mean matrix?\n'],
   ])('%s', (asked, code, said) => {
     const { code: exit, out, err } = schemaAction(asked);
     expect([exit, out + err]).toEqual([code, said]);

@@ -139,6 +139,110 @@ describe('matrix test', () => {
     ]);
   });
 
+  it('tells who is missing and who is not expected, where, and sums it up', () => {
+    const folder = copy('matrix.yaml', 'secondary: ravi@acme.example', 'secondary: rory@acme.example');
+    const said = testAction(folder, { ...common, only: 'patching inside' });
+    expect(said.code).toBe(1);
+    expect(said.out.replaceAll(folder, 'acme').split('\n').slice(1).join('\n')).toMatchInlineSnapshot(`
+      "  FAIL  patching inside its window
+              acme/expectations.yaml:48
+              approvers
+                  dana
+                  ravi
+                + rory@acme.example
+              because
+                endpoints/patch covers app01: service: line-of-business
+                R msp/noc: noah may ask
+                gives ssh root
+                for 2h: endpoints/patch allows 4h
+                open now: during: patch-window
+                A client/it (dana, rory@acme.example, ravi) at once, A2 client/ciso
+                  (chris, robin@acme.example) after 30m may answer
+                ends 2026-11-29 05:00 America/New_York at the latest, with its window
+
+      - was expected and is not so, + is answered and was not expected.
+      0 expectations held, 1 failed, 14 left out by --only.
+      "
+    `);
+    for (const line of said.out.replaceAll(folder, 'acme').split('\n')) {
+      expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  it('tells rungs and missing lines one by one, and none where there is nothing', () => {
+    const folder = copy(
+      'expectations.yaml',
+      /decision: needs-approval\n {4}approvers: \[dana, ravi\]\n {2}- name: longer/,
+      [
+        'decision: needs-approval',
+        '    ladder: [{ squad: client/ciso, people: [chris], after: 0s }, { squad: client/it, people: [dana, ravi], after: 0s }]',
+        '    explanation: ["backups/restore allows 2h", "backups/restore allows 3h"]',
+        '    informed: []',
+        '    exception: "year-end freeze"',
+        '  - name: longer',
+      ].join('\n'),
+    );
+    const { out } = testAction(folder, { ...common, only: 'the backup engineer asks the accountable owner' });
+    expect(out.slice(out.indexOf('        ladder'), out.indexOf('        because'))).toMatchInlineSnapshot(`
+      "        ladder
+                  client/it (dana, ravi) at once
+                - client/ciso (chris) at once
+                + client/ciso (chris, robin@acme.example) after 15m
+              explanation
+                - no line says "backups/restore allows 3h"
+              informed
+                + msp/account
+              exception
+                - expected year-end freeze
+                + answered none
+      "
+    `);
+  });
+
+  it('runs those that --only names, the whole name before a part of one', () => {
+    const run = (only: string) => testAction(ACME, { ...common, only });
+    expect(run('A TICKET').out).toContain('2 expectations held, 0 failed, 13 left out by --only.');
+    expect(run('a ticket is required').out).toContain('1 expectation held, 0 failed, 14 left out');
+    const none = run('a ticket is requird');
+    expect(none).toMatchObject({ code: 2, out: '' });
+    expect(none.err).toMatch(/^sallyport: [^\n]+Did you mean "a ticket is required"\?\n$/);
+    expect(JSON.parse(testAction(ACME, { ...common, only: 'triage', json: true }).out)).toMatchObject({
+      passed: 1,
+      failed: 0,
+      results: [{ tenant: 'acme', name: 'triage may start at once', ok: true, differences: [] }],
+    });
+  });
+
+  it('writes JUnit XML that holds what failed', () => {
+    const folder = copy('matrix.yaml', 'for: 2h  ', 'for: 4h  ');
+    const file = join(folder, 'junit.xml');
+    const text = readFileSync(join(folder, 'expectations.yaml'), 'utf8');
+    writeFileSync(
+      join(folder, 'expectations.yaml'),
+      text.replace('longer than the cell allows', '"a <name> & \\"\\e[31m"'),
+    );
+    const said = testAction(folder, { ...common, junit: file });
+    expect(said.code).toBe(1);
+    const xml = readFileSync(file, 'utf8');
+    expect(xml).toContain('<testsuite name="acme" tests="15" failures="1">');
+    expect(xml).toContain('name="a &lt;name&gt; &amp; &quot;‹U+001B›[31m" file=');
+    expect(xml).toContain('<failure message="not as expected: decision, code">');
+    expect(xml).toContain('backups/restore allows 4h');
+    // Nothing is left open, and no text brings a mark of its own.
+    const open: string[] = [];
+    for (const [, end, name, alone] of xml.matchAll(
+      /<(\/?)([a-z]+)(?: [a-z]+="[^"<&]*(?:&[a-z]+;[^"<&]*)*")*(\/?)>/g,
+    )) {
+      if (end) expect(open.pop()).toBe(name);
+      else if (!alone) open.push(name!);
+    }
+    expect(open).toEqual([]);
+    expect(xml.match(/</g)).toHaveLength(xml.match(/<\/?[a-z?]/g)!.length);
+    expect(testAction(folder, { ...common, junit: join(folder, 'nowhere', 'junit.xml') }).err).toMatch(
+      /^sallyport: --junit .*ENOENT[^\n]*\n$/,
+    );
+  });
+
   it('compares whatever an expectation says of a decision', () => {
     const folder = copy(
       'expectations.yaml',

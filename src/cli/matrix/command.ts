@@ -13,7 +13,7 @@ import type { Said } from './said.ts';
 import { schemaAction } from './schema.ts';
 import { type Shown, showAction } from './show.ts';
 import { type Drawn, swimlaneAction } from './swimlane.ts';
-import { testAction } from './test.ts';
+import { type Testing, testAction } from './test.ts';
 import type { Weighed } from './what-if.ts';
 
 /** `SALLYPORT_POLICIES`, as somebody in the working folder would write it: places in it are for reading. */
@@ -57,9 +57,12 @@ export function matrixCommand(
     .action((dir: string | undefined, { sarif, ...options }: Common & { sarif?: true }) =>
       finish(checkAction(dir, { ...options, ...outside(dir), sarif: sarif && process.cwd() })),
     );
-  add('test', 'run the expectations').action((dir: string | undefined, options: Common) =>
-    finish(testAction(dir, { ...options, ...outside(dir) })),
-  );
+  add('test', 'run the expectations')
+    .option('--only <name>', 'those of this name, or with this in their name')
+    .option('--junit <file>', 'write the results there as JUnit XML too')
+    .action((dir: string | undefined, options: Testing) =>
+      finish(testAction(dir, { ...options, ...outside(dir) })),
+    );
   add('explain', 'answer one question, with the lines that decided')
     .requiredOption('--who <name>', "one of the expectations' people")
     .requiredOption('--target <target>', 'what to reach')

@@ -27,15 +27,19 @@ export const json = (code: Said['code'], value: unknown, err = ''): Said => ({
   err,
 });
 
-/** Breaks a text so that it fits 80 columns, each line after the indent. What could hide in it is written out. */
-export function wrapped(text: string, indent: string): string[] {
-  const lines = [''];
-  for (const word of visible(text).split(' ')) {
-    const line = lines.at(-1)!;
-    if (line && indent.length + line.length + 1 + word.length > 80) lines.push(word);
-    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+/**
+ * Breaks a text so that it fits 80 columns, each line after the indent, those that follow after their own. What
+ * could hide in it is written out.
+ */
+export function wrapped(text: string, indent: string, following = indent): string[] {
+  const lines: string[] = [];
+  for (const word of visible(text).split(/(?<=\S) /)) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= 80)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push((line === undefined ? indent : following) + word);
   }
-  return lines.map(line => indent + line);
+  return lines;
 }
 
 export const row = (name: string, text: string): string[] => {

@@ -28,6 +28,11 @@ describe('a wrong call ends with 2 and one line', () => {
     ['a shell that is unknown', ['completion', 'tcsh']],
     ['a party that is none', ['login', '--party', 'both']],
     ['logout with a token that login did not get', ['logout']],
+    ['a folder without a matrix', ['matrix', 'check', '/nowhere']],
+    ['a time that is none', ['matrix', 'check', 'policies', '--at', 'soon']],
+    ['a tenant that is not there', ['matrix', 'test', 'policies', '--tenant', 'nobody']],
+    ['two forms of one answer', ['matrix', 'check', 'policies', '--json', '--sarif']],
+    ['an expectation that is not there', ['matrix', 'test', 'policies', '--only', 'nothing of it']],
     ['a file that is not there', ['audit', 'verify', '/nowhere/log.ndjson']],
   ])('%s', async (_, argv) => {
     const { code, out, err } = await sallyport(argv);

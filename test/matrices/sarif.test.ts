@@ -12,6 +12,7 @@ const common = { policies: './policies', now: Date.parse('2026-11-24T15:00:00Z')
 const room = mkdtempSync(join(tmpdir(), 'sallyport-sarif-'));
 afterAll(() => rmSync(room, { recursive: true }));
 
+// The schema is of draft 4, and one of its patterns is none under the u flag.
 const require = createRequire(import.meta.url);
 const ajv = new Ajv.default({ allErrors: true, strict: false, validateFormats: false, unicodeRegExp: false });
 const valid = ajv.compile(require('@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'));
@@ -51,6 +52,19 @@ const prints = (results: readonly Result[]) =>
   results.map(({ ruleId, partialFingerprints }) => [ruleId, partialFingerprints.primaryLocationLineHash]);
 
 describe('matrix check --sarif', () => {
+  it('is held against a schema that holds', () => {
+    const { out } = sarif(ACME, '.');
+    for (const [from, to] of [
+      ['"ruleId"', '"rule"'],
+      ['"2.1.0"', '"2.0.0"'],
+      ['"startLine": 16', '"startLine": 0'],
+      ['"level": "error"', '"level": "gap"'],
+    ] as const) {
+      expect(out).toContain(from);
+      expect(valid(JSON.parse(out.replace(from, to)))).toBe(false);
+    }
+  });
+
   it('names each finding, its rule and its place, relative to the working folder', () => {
     const { code, results, run } = sarif(ACME, '.');
     expect(code).toBe(1);

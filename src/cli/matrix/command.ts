@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { readClientConfiguration } from '../../configuration.ts';
 import { KINDS } from '../../matrices/diff.ts';
+import { ended } from '../ended.ts';
 import type { Terminal } from '../terminal.ts';
 import { checkAction } from './check.ts';
 import { type Compared, diffAction } from './diff.ts';
@@ -26,7 +27,7 @@ function configuredPolicies(): string {
 /**
  * `matrix …`: all but `what-if` need no broker and no sign-in.
  *
- * @param terminal for those that ask the broker
+ * @param terminal where it is said; and for those that ask the broker
  * @param policies says the folder of tenants' folders, asked only when no DIR is given
  * @throws ConfigurationError from the actions, when the environment makes no sense
  */
@@ -36,9 +37,9 @@ export function matrixCommand(
   now: () => number = Date.now,
 ): Command {
   const finish = (said: Said): void => {
-    process.stdout.write(said.out);
-    process.stderr.write(said.err);
-    process.exitCode = said.code;
+    terminal.output.write(said.out);
+    terminal.errors.write(said.err);
+    ended(said.code);
   };
   const outside = (dir: string | undefined) => ({ policies: dir ?? policies(), now: now() });
   const matrix = new Command('matrix').description(

@@ -1,5 +1,4 @@
 import type { Member } from '../../domain/person.ts';
-import { visible } from '../../domain/visible-text.ts';
 import { type AccessDiff, diffEngagements, KINDS, type Kind } from '../../matrices/diff.ts';
 import { peopleOf } from '../../matrices/test.ts';
 import { type Common, readAll, type Sound, tenantsOf } from './reading.ts';
@@ -74,9 +73,7 @@ export function diffLines({ tenant, before, after, counts, lines }: AccessDiff, 
     ...lines
       .filter(line => line.kind === kind)
       .flatMap(({ sentence }) =>
-        wrapped(`${visible(sentence)}.`, '    ').map((part, at) =>
-          at === 0 ? `  - ${part.trimStart()}` : part,
-        ),
+        wrapped(`${sentence}.`, '    ').map((part, at) => (at === 0 ? `  - ${part.trimStart()}` : part)),
       ),
   ]);
   const sums = KINDS.filter(kind => counts[kind] > 0).map(kind => `${counts[kind]} ${kind}`);

@@ -1,4 +1,5 @@
 import { visible } from '../../domain/visible-text.ts';
+import { jsonText } from '../output.ts';
 
 /** What a command says and how it exits: 0 yes or done, 1 the answer is no, 2 the call or a file is wrong. */
 export interface Said {
@@ -23,7 +24,7 @@ export const wrong = (...lines: string[]): Said => ({
 export const joined = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('');
 export const json = (code: Said['code'], value: unknown, err = ''): Said => ({
   code,
-  out: `${JSON.stringify(value, null, 2)}\n`,
+  out: jsonText(value),
   err,
 });
 

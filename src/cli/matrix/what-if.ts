@@ -61,9 +61,9 @@ function whatIfLines(answer: WhatIf, days: number, now: Date): string[] {
   const each = requests.flatMap(
     ({ id, who, protocol, role, target, seconds, created_at, effect, before, after, explanation }) => [
       plain`${clock(created_at, now)}  ${who.name} (${who.party})  ${protocol} ${role} on ${target} for ${formatDuration(seconds)}  ${id}`,
-      ...wrapped(plain`${TITLES[effect] ?? effect}: ${answerText(after)}; now ${answerText(before)}`, '    '),
+      ...wrapped(`${TITLES[effect] ?? effect}: ${answerText(after)}; now ${answerText(before)}`, '    '),
       ...(after.decision === 'refused' && before.decision !== 'refused'
-        ? wrapped(plain`${explanation[0] ?? ''}`, '    ')
+        ? wrapped(`${explanation[0] ?? ''}`, '    ')
         : []),
       '',
     ],

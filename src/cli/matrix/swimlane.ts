@@ -29,7 +29,7 @@ export function swimlaneAction(dir: string | undefined, options: Drawn): Said {
       `--service ${service}: the matrix has no such service; it has ${services.join(', ')}.${hint}`,
     );
   }
-  const layout = layoutOf(engagement, placedFindings(engagement, at), service);
+  const layout = layoutOf(engagement, placedFindings(engagement, at, sound.expectations), service);
   const drawing = output?.endsWith('.html') ? sheetsOf(layout) : drawingOf(layout);
   if (output === undefined) {
     const { tenant, digest } = engagement;

@@ -1,5 +1,6 @@
 import { raw } from 'hono/html';
 import { pickTenant } from '../../api/application.ts';
+import { cellsOf } from '../../domain/cell.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
 import { placedFindings } from '../../matrices/placed-findings.ts';
@@ -13,46 +14,52 @@ import { MatrixTabs, OtherEngagements } from './tabs.tsx';
 /** Wider than this, a drawing keeps its size and scrolls, else its words would be too small. */
 const FITS_A_DESK = 1700;
 
+/** Of a matrix with more activities the page shows one service at a time; the file has them all. */
+const AT_ONCE = 200;
+
 /** `/matrix/swimlane`, the drawing on a page; `/matrix/swimlane.svg`, the same as a file to keep. */
 export function swimlanePages(routes: SignedInRoutes): void {
   routes.get('/matrix/swimlane', (c, reader) => {
-    const drawn = drawnFor(reader, c.req.query('tenant'), c.req.query('service'));
+    const { tenant, engagement, service } = chosen(reader, c.req.query('tenant'), c.req.query('service'));
+    const { services } = engagement.matrix;
+    const first = cellsOf(engagement).length > AT_ONCE ? (Object.keys(services)[0] ?? null) : null;
+    const drawn: Drawn = {
+      tenant,
+      service: service ?? first,
+      alone: first !== null,
+      services: Object.entries(services).map(([name, { label }]) => [name, label ?? name] as const),
+      layout: layoutOf(engagement, placedFindings(engagement, reader.now.getTime()), service ?? first),
+    };
     return respond(c, <SwimlanePage reader={reader} path={pathOf(c)} {...drawn} />);
   });
   routes.get('/matrix/swimlane.svg', (c, reader) => {
-    const { tenant, digest, layout } = drawnFor(reader, c.req.query('tenant'), c.req.query('service'));
+    const { tenant, engagement, service } = chosen(reader, c.req.query('tenant'), c.req.query('service'));
+    const layout = layoutOf(engagement, placedFindings(engagement, reader.now.getTime()), service);
     return c.body(drawingOf(layout), 200, {
       'content-type': 'image/svg+xml; charset=utf-8',
       // To keep, not to open: as a page of ours its style would be refused.
-      'content-disposition': `attachment; filename="${tenant}-${digest.slice(0, 12)}.svg"`,
+      'content-disposition': `attachment; filename="${tenant}-${engagement.digest.slice(0, 12)}.svg"`,
     });
   });
 }
 
-interface Drawn {
-  readonly tenant: string;
-  readonly digest: string;
-  readonly layout: Layout;
-  readonly service: string | null;
-  readonly services: readonly (readonly [name: string, label: string])[];
-}
-
 /** @throws Refused `no-such-tenant`, `no-such-service` */
-function drawnFor(reader: Reader, wanted: string | undefined, named: string | undefined): Drawn {
-  const { memberships, now } = reader;
+function chosen({ memberships }: Reader, wanted: string | undefined, named: string | undefined) {
   const { tenant, engagement } = pickTenant(memberships, wanted ?? memberships[0]?.tenant);
-  const { services } = engagement.matrix;
   const service = named || null;
-  if (service !== null && !Object.hasOwn(services, service)) {
+  if (service !== null && !Object.hasOwn(engagement.matrix.services, service)) {
     throw new Refused('no-such-service', `The matrix of ${tenant} has no service "${service}".`, 404);
   }
-  return {
-    tenant,
-    digest: engagement.digest,
-    service,
-    services: Object.entries(services).map(([name, { label }]) => [name, label ?? name] as const),
-    layout: layoutOf(engagement, placedFindings(engagement, now.getTime()), service),
-  };
+  return { tenant, engagement, service };
+}
+
+interface Drawn {
+  readonly tenant: string;
+  readonly layout: Layout;
+  readonly service: string | null;
+  /** There are too many to show all of them. */
+  readonly alone: boolean;
+  readonly services: readonly (readonly [name: string, label: string])[];
 }
 
 interface Props extends Drawn {
@@ -60,7 +67,7 @@ interface Props extends Drawn {
   readonly path: string;
 }
 
-function SwimlanePage({ reader, path, tenant, layout, service, services }: Props) {
+function SwimlanePage({ reader, path, tenant, layout, service, alone, services }: Props) {
   const query = `tenant=${encodeURIComponent(tenant)}${service === null ? '' : `&service=${encodeURIComponent(service)}`}`;
   return (
     <Page
@@ -80,8 +87,9 @@ function SwimlanePage({ reader, path, tenant, layout, service, services }: Props
         path="/matrix/swimlane"
       />
       <p class="muted no-print">
-        Each column is a squad, each row an activity, read from above: who asks, who answers, who is told. The
-        same in words is <a href={`/matrix?tenant=${encodeURIComponent(tenant)}`}>the grid</a>.
+        Each column is a squad, each row an activity, read from above: who asks, who answers, who is told. On
+        a small screen it scrolls sideways; one service alone is narrower. The same in words is{' '}
+        <a href={`/matrix?tenant=${encodeURIComponent(tenant)}`}>the grid</a>.
       </p>
       <div class="buttons no-print">
         <form method="get" action="/matrix/swimlane" class="inline">
@@ -89,7 +97,7 @@ function SwimlanePage({ reader, path, tenant, layout, service, services }: Props
           <label>
             Show{' '}
             <select name="service">
-              <option value="">all services</option>
+              {alone ? null : <option value="">all services</option>}
               {services.map(([name, label]) => (
                 <option value={name} selected={name === service}>
                   {visible(label)}

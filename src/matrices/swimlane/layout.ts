@@ -227,15 +227,16 @@ function laneHeads(engagement: Engagement, lanes: Lanes, title: string, quiet: r
 
 interface Numbered {
   readonly sign: string;
+  readonly look: 'gap' | 'warning';
   readonly placed: PlacedFinding;
 }
 
 /** `▲` is a gap, `△` a warning; the number leads to the words under the service. */
 const numbered = (findings: readonly PlacedFinding[]): Numbered[] =>
-  findings.map((placed, at) => ({
-    sign: `${placed.finding.severity === 'error' ? '▲' : '△'}${at + 1}`,
-    placed,
-  }));
+  findings.map((placed, at) => {
+    const gap = placed.finding.severity === 'error';
+    return { sign: `${gap ? '▲' : '△'}${at + 1}`, look: gap ? 'gap' : 'warning', placed };
+  });
 
 function rowOf(cell: Cell, marks: readonly Numbered[], lanes: Lanes, top: number) {
   const width = lanes.left - MARGIN - 16;
@@ -243,7 +244,8 @@ function rowOf(cell: Cell, marks: readonly Numbered[], lanes: Lanes, top: number
   const id = written('quiet', cell.id, [MARGIN, name.below], [width, 1]);
   const limits = written('quiet', limitsText(cell), [MARGIN, id.below], [width, 3]);
   const signs = marks.map(({ sign }) => sign).join('  ');
-  const marked = written('gap', signs, [MARGIN, limits.below + 2], [width, 1]);
+  const loudest = marks.some(({ look }) => look === 'gap') ? 'gap' : 'warning';
+  const marked = written(loudest, signs, [MARGIN, limits.below + 2], [width, 1]);
   const gap = marks.some(({ placed }) => placed.finding.code === 'no-secondary');
   const steps = stepsOf(cell.activity, lanes, gap);
   let low = Math.max(marks.length > 0 ? marked.below : limits.below, top + 10 + steps.height) + 4;
@@ -282,13 +284,13 @@ const gapSentence = ({ severity, message, mend }: PlacedFinding['finding']): str
 function notesOf(marks: readonly Numbered[], [x, from]: readonly [number, number], lanes: Lanes) {
   const parts: Part[] = [];
   let y = from;
-  for (const [at, { sign, placed }] of marks.entries()) {
+  for (const [at, { sign, look, placed }] of marks.entries()) {
     if (y > (lanes.right + MARGIN) * SHEET - 40) {
       const rest = `and ${marks.length - at} more: \`sallyport matrix check\` says them all`;
       return { parts: [...parts, words('words', x + 34, y + 12, rest)], below: y + 20 };
     }
     const lines = written('words', gapSentence(placed.finding), [x + 34, y], [lanes.right - x - 40, 3]);
-    parts.push(words('gap', x, y + 12, sign), ...lines.parts);
+    parts.push(words(look, x, y + 12, sign), ...lines.parts);
     y = lines.below + 3;
   }
   return { parts, below: y };

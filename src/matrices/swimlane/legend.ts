@@ -51,7 +51,7 @@ const ENTRIES: readonly Entry[] = [
     text: 'a gap',
   },
   {
-    sample: (x, y) => [words('letter-gap', x + 13, y + 4.5, '△', 'middle')],
+    sample: (x, y) => [words('warning', x + 13, y + 4.5, '△', 'middle')],
     width: SMALL,
     text: 'a warning',
   },

@@ -16,6 +16,7 @@ export const LIGHT = {
   'client-soft': '#e0f4f1',
   refused: '#a11a1a',
   'refused-soft': '#fdeaea',
+  waiting: '#7a4b00',
 } as const;
 
 type Colour = keyof typeof LIGHT;
@@ -32,6 +33,7 @@ export const DARK: Readonly<Record<Colour, string>> = {
   'client-soft': '#0c3733',
   refused: '#ffa59e',
   'refused-soft': '#461815',
+  waiting: '#ffcf70',
 };
 
 interface Paint {
@@ -95,6 +97,7 @@ const LOOKS = {
   word: text('ink', 11),
   'letter-gap': text('refused', 12, true),
   gap: text('refused', 11, true),
+  warning: text('waiting', 11, true),
 } as const satisfies Record<string, Paint>;
 
 export type Look = keyof typeof LOOKS;

@@ -1,7 +1,7 @@
 import { visible } from '../domain/visible-text.ts';
 import type { Check, Preflight } from './answers.ts';
 import { openClient } from './client.ts';
-import { jsonText, list, plain, widthOf, wrapped } from './output.ts';
+import { jsonText, list, plain, wrapped } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface PreflightOptions {
@@ -56,48 +56,51 @@ async function whileTicking<T>(terminal: Terminal, work: () => Promise<T>): Prom
   }
 }
 
-/** What each kind of check is about, in the order in which they are shown. */
-const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
-  ['What the matrix would answer', ['decision', 'owner', 'channel']],
-  ['People', ['squad', 'person']],
-  ['Targets', ['target', 'host-key', 'ca', 'sshd']],
-  ['Clocks', ['clock']],
+/** The order in which they are shown; what is new comes last. Within a kind, what would stop somebody comes first. */
+const KINDS: readonly string[] = [
+  ...['decision', 'owner', 'channel', 'squad', 'person'],
+  ...['target', 'host-key', 'ca', 'sshd', 'clock'],
 ];
+const placeOf = ({ check }: Check): number => (KINDS.indexOf(check) + KINDS.length + 1) % (KINDS.length + 1);
+const gravityOf = ({ ok }: Check): number => [false, null, true].indexOf(ok);
 
-const WORDS = { true: 'ok', false: 'NO', null: '?' } as const;
+const VERDICTS = { true: 'ok', false: 'NO', null: '?' } as const;
 const COLOURS = { true: 32, false: 31, null: 33 } as const;
+const KIND_AT = 6;
+const TEXT_AT = 16;
 
 function preflightText(answer: Preflight, colour: boolean): string {
   const { checks, tenant, targets, at } = answer;
-  const lines = [wrapped(plain`${tenant}, ${list(targets)}, ${at.slice(0, 16)}Z`, 0)];
-  const known = SECTIONS.flatMap(([, kinds]) => kinds);
-  const others = checks.filter(({ check }) => !known.includes(check)).map(({ check }) => check);
-  for (const [title, kinds] of [...SECTIONS, ['Besides', others] as const]) {
-    const rows = checks.filter(({ check }) => kinds.includes(check));
-    if (rows.length > 0) lines.push('', title, ...rows.flatMap(row => rowLines(row, colour)));
-  }
-  return `${[...lines, '', summary(answer)].join('\n')}\n`;
+  const rows = [...checks].sort(
+    (one, other) => placeOf(one) - placeOf(other) || gravityOf(one) - gravityOf(other),
+  );
+  return [
+    wrapped(plain`${tenant}: ${list(targets)}, ${at.slice(0, 16)}Z`, 0),
+    '',
+    `${' '.repeat(KIND_AT)}${'CHECK'.padEnd(TEXT_AT - KIND_AT)}WHAT WAS FOUND`,
+    ...rows.flatMap(row => rowLines(row, colour)),
+    '',
+    summary(answer),
+    '',
+  ].join('\n');
 }
 
-const INDENT = 6;
-
-/** A verdict in the margin, what it is about, and below it what to do. */
+/** A verdict, the kind, what was found, and below it what to do. */
 function rowLines({ check, subject, ok, detail, mend }: Check, colour: boolean): string[] {
-  const word = WORDS[`${ok}`];
-  const painted = colour ? `\x1b[${COLOURS[`${ok}`]}m${word}\x1b[0m` : word;
-  const name = visible(
-    check === 'person' || check === 'squad' || check === 'decision' ? subject : `${subject} ${check}`,
-  );
-  const said = wrapped(visible(`${name}: ${detail}`), INDENT).trimStart();
+  const verdict = VERDICTS[`${ok}`];
+  const painted = colour ? `\x1b[${COLOURS[`${ok}`]}m${verdict}\x1b[0m` : verdict;
+  const margin = `  ${painted}${' '.repeat(KIND_AT - 2 - verdict.length)}`;
+  const kind = visible(check).padEnd(TEXT_AT - KIND_AT - 1);
   return [
-    `  ${painted}${' '.repeat(INDENT - 2 - widthOf(word))}${said}`,
-    ...(mend === null ? [] : [wrapped(visible(`${ok === true ? 'mind' : 'mend'}: ${mend}`), INDENT)]),
+    `${margin}${kind} ${wrapped(visible(`${subject}: ${detail}`), TEXT_AT).trimStart()}`,
+    ...(mend === null ? [] : [wrapped(visible(`${ok === true ? 'mind' : 'mend'}: ${mend}`), TEXT_AT)]),
   ];
 }
 
 function summary({ failed, unknown, checks }: Preflight): string {
   const open = unknown === 0 ? '' : `, ${unknown} not known`;
+  const all = checks.length === 1 ? '1 check' : `${checks.length} checks`;
   return failed === 0
-    ? `All that can be known is well: ${checks.length} checks${open}.`
-    : `${failed} of ${checks.length} checks would stop somebody${open}.`;
+    ? `All that can be known is well: ${all}${open}.`
+    : `${failed} of ${all} would stop somebody${open}.`;
 }

@@ -188,7 +188,7 @@ describe('before the change window, an engineer asks whether everybody could act
     expect([well.code, well.err]).toEqual([0, '']);
     const { code, out } = await sallyport([...call, 'db01', 'down01'], around);
     expect(code).toBe(1);
-    expect(out).toMatch(/^ {2}NO {2}down01 target: 127\.0\.0\.1:\d+ does not answer/m);
+    expect(out).toMatch(/^ {2}NO {2}target {4}down01: 127\.0\.0\.1:\d+ does not answer/m);
     expect(out.split('\n').filter(line => line.length > 80)).toEqual([]);
     const { code: also, out: text } = await sallyport([...call, 'db01', '--json'], around);
     expect([also, JSON.parse(text).ok]).toEqual([0, true]);

@@ -21,6 +21,7 @@ describe('the API', () => {
       '/sessions/{id}/recording',
       '/sessions/{id}/terminate',
       '/decisions',
+      '/preflight',
       '/owners',
       '/matrix',
       '/audit',

@@ -47,6 +47,8 @@ export const probe: Probe = async (order, parts, signal) => {
     }
     await tryLogin(order, login, parts, signal, found);
     if (!found.reached || 'why' in found.reached || found.hostKey !== 'pinned') break;
+    // What hangs would hang again, each time for as long as a session waits.
+    if (found.entries.at(-1)?.outcome === 'lost') break;
   }
   return reportOf(order, parts, signal, found);
 };

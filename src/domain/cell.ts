@@ -122,11 +122,11 @@ export const findCell = (engagement: Engagement, id: string): Cell | null =>
 
 /** The cells whose service, and whose own `when.target`, select a target; none for a name that nothing has. */
 export function cellsCovering(engagement: Engagement, target: string): readonly Cell[] {
-  const found = findTarget(engagement.targets, target);
-  if (!found) return [];
   const { covering, candidates } = indexOf(engagement);
   const known = covering.get(target);
   if (known) return known;
+  const found = findTarget(engagement.targets, target);
+  if (!found) return [];
   const cells = candidatesFor(candidates, found.labels).filter(cell => covers(cell, found));
   covering.set(target, cells);
   return cells;

@@ -1,19 +1,10 @@
-import {
-  answerUnder,
-  type Cell,
-  cellsCovering,
-  exceptionFor,
-  findCell,
-  givesRole,
-  holds,
-  rulesFor,
-} from './cell.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { agree, type Terms } from './agreement.ts';
+import { type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rulesFor } from './cell.ts';
+import { clauseOf } from './clause.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
-import { type Answerers, answerersFor } from './ladder.ts';
-import type { Activity, Answer, Exception, Rule } from './matrix.ts';
-import { once } from './once.ts';
+import { answerersFor } from './ladder.ts';
+import type { Rule } from './matrix.ts';
 import type { Member } from './person.ts';
 import type { Circumstances, Decision, Question } from './question.ts';
 import { REFUSAL_CODES } from './refusal.ts';
@@ -24,19 +15,6 @@ export type { Engagement } from './engagement.ts';
 export { placesOf } from './ladder.ts';
 export { ownersOf } from './owners.ts';
 export type { Circumstances, Decision, Question, Rung } from './question.ts';
-
-/** A cell with what an exception and the rules make of it for one question. */
-interface Terms {
-  readonly cell: Cell;
-  readonly target: Target;
-  readonly exception: Exception | null;
-  readonly rules: readonly Rule[];
-  readonly answer: Answer;
-  readonly coApprove: readonly string[];
-  readonly answerers: Answerers;
-  /** `null`: the window is shut. */
-  readonly window: { ends: number | null } | null;
-}
 
 /**
  * Answers one question from the matrix, the inventory and the circumstances, and from nothing else: the same input
@@ -51,8 +29,8 @@ export function decide(engagement: Engagement, question: Question, circumstances
     return refuse(engagement, [...refusals, ...('cell' in chosen ? [] : chosen.refusals)], null, null);
   }
   const terms = termsOf(engagement, question, circumstances, chosen.cell, target);
-  refusals.push(...refusalsOf(engagement, question, terms));
-  const { cell, exception } = terms;
+  addRefusals(refusals, engagement, question, terms, target);
+  const { cell, exception } = terms.clause;
   if (refusals.length > 0) return refuse(engagement, refusals, cell.id, exception?.name ?? null);
   return agree(engagement, question, terms);
 }
@@ -98,69 +76,52 @@ function termsOf(
   cell: Cell,
   target: Target,
 ): Terms {
-  const { activity } = cell;
   const held = exceptionFor(engagement, cell, question, target);
-  const exception = held?.exception ?? null;
+  const clause = clauseOf(cell, held?.exception ?? null);
   const rules = rulesFor(engagement, question, target);
-  const { answer, coApprove } = answerUnder(activity, exception);
-  const own = holds(engagement, activity.when, question, target);
+  const own = holds(engagement, cell.activity.when, question, target);
   // What an exception lets through unasked lasts no longer than the exception does.
-  const ends = [own?.ends, exception?.answer === 'pre-approved' ? held?.ends : null].filter(
-    end => end != null,
-  );
+  const further = held?.exception.answer === 'pre-approved' ? held.ends : null;
+  const ends = Math.min(own?.ends ?? NEVER, further ?? NEVER);
   return {
-    cell,
-    target,
-    exception,
+    clause,
     rules,
-    answer,
-    coApprove,
-    answerers: answerersFor(engagement, cell, question, people, rules, coApprove),
-    window: own && { ends: ends.length > 0 ? Math.min(...ends) : null },
+    responsible: cell.activity.R.filter(squad => isInSquad(engagement, squad, question.asker)),
+    answerers: answerersFor(engagement, cell, question, people, rules, clause.coApprove),
+    ticketFor: clause.ticketFor ?? ticketRule(rules),
+    window: own && { ends: ends === NEVER ? null : ends },
   };
 }
 
-/** What decides a ticket or a limit: the exception where it speaks of it, else the cell. */
-const sourceOf = ({ cell, exception }: Terms, key: 'for' | 'ticket'): string =>
-  exception?.[key] === undefined ? cell.id : say.exceptionName(exception);
+const NEVER = Number.POSITIVE_INFINITY;
 
-function ticketAskedBy(terms: Terms): string | null {
-  const rule = terms.rules.find(({ require }) => require.ticket === 'required');
-  const { exception, cell } = terms;
-  if ((exception?.ticket ?? cell.activity.ticket) === 'required') return sourceOf(terms, 'ticket');
-  return rule ? `rule "${rule.name}"` : null;
+function ticketRule(rules: readonly Rule[]): string | null {
+  for (const { name, require } of rules) if (require.ticket === 'required') return `rule "${name}"`;
+  return null;
 }
 
-const limitOf = ({ cell, exception }: Terms): string | undefined => exception?.for ?? cell.activity.for;
-
-/** Of a cell or an exception that says how long. */
-const secondsFor = once((row: Pick<Activity, 'for'>): number => parseDuration(row.for!)!);
-
-function refusalsOf(engagement: Engagement, question: Question, terms: Terms): say.Refusal[] {
-  const { cell, exception, target, answerers, answer, coApprove, window } = terms;
-  const refusals: say.Refusal[] = [];
-  if (!isResponsible(engagement, cell, question.asker)) refusals.push(say.notResponsible(question, [cell]));
+function addRefusals(
+  refusals: say.Refusal[],
+  engagement: Engagement,
+  question: Question,
+  terms: Terms,
+  target: Target,
+): void {
+  const { clause, responsible, answerers, ticketFor, window } = terms;
+  const { cell, limit } = clause;
+  if (responsible.length === 0) refusals.push(say.notResponsible(question, [cell]));
   if (!givesRole(cell, question)) refusals.push(say.notGiven(question, [cell]));
   else if (question.protocol && !target[question.protocol]) refusals.push(say.notOffered(question));
   if (!window) refusals.push(say.outsideWindow(engagement, question, cell));
-  const limit = limitOf(terms);
   // Written so that a length that is no number is too long as well.
-  if (
-    limit !== undefined &&
-    !(
-      question.seconds >= 1 &&
-      question.seconds <= secondsFor(exception?.for === undefined ? cell.activity : exception)
-    )
-  ) {
-    refusals.push(say.tooLong(question, limit, sourceOf(terms, 'for')));
+  if (limit !== null && !(question.seconds >= 1 && question.seconds <= limit.seconds)) {
+    refusals.push(say.tooLong(question, limit.text, limit.source));
   }
-  const ticketFor = ticketAskedBy(terms);
   if (ticketFor !== null && !question.ticket?.trim()) refusals.push(say.ticketMissing(ticketFor));
-  if (answer === 'needs-approval') {
-    refusals.push(...answerers.empty.map(say.nobodyLeft));
-    if (answerers.empty.length === 0 && !answerers.enough) refusals.push(say.tooFew(coApprove));
+  if (clause.answer === 'needs-approval') {
+    for (const squad of answerers.empty) refusals.push(say.nobodyLeft(squad));
+    if (answerers.empty.length === 0 && !answerers.enough) refusals.push(say.tooFew(clause.coApprove));
   }
-  return refusals;
 }
 
 function refuse(
@@ -187,54 +148,4 @@ function refuse(
     ends_by: null,
     answer_seconds: 0,
   };
-}
-
-function agree(engagement: Engagement, question: Question, terms: Terms): Decision {
-  const { cell, exception, answer, coApprove, answerers, window } = terms;
-  const { activity } = cell;
-  const waits = answer === 'needs-approval';
-  return {
-    decision: answer,
-    code: null,
-    tenant: engagement.tenant,
-    matrix: engagement.digest,
-    cell: cell.id,
-    exception: exception?.name ?? null,
-    approvers: waits ? [...(answerers.rungs[0]?.staff.handles ?? [])] : [],
-    co_approve: [...coApprove],
-    ladder: answerers.rungs.map(({ squad, staff, after }) => ({ squad, people: [...staff.handles], after })),
-    escalate: [...(activity.escalate ?? [])],
-    consulted: [...(activity.C ?? [])],
-    informed: [...(activity.I ?? [])],
-    obligations: obligationsOf(terms),
-    explanation: say.agreement(engagement, question, {
-      ...terms,
-      limit: limitOf(terms)!,
-      limitSource: sourceOf(terms, 'for'),
-      ticketFor: ticketAskedBy(terms),
-      responsible: activity.R.filter(squad => isInSquad(engagement, squad, question.asker)),
-      rungs: answerers.rungs,
-      ends: window?.ends ?? null,
-    }),
-    ends_by: window?.ends ?? null,
-    answer_seconds: waits ? answerers.seconds : 0,
-  };
-}
-
-/** What goes with the yes, in short lines. */
-function obligationsOf(terms: Terms): string[] {
-  const { cell, exception, rules } = terms;
-  const { record, handback = [], takeover = [], sign_in_within } = cell.activity;
-  const review = exception?.review_within ?? cell.activity.review_within;
-  return [
-    ...(rules.some(({ require }) => require.record === 'always') ? ['record'] : []),
-    ...(record === 'input' ? ['record input'] : []),
-    ...(ticketAskedBy(terms) === null ? [] : ['ticket']),
-    ...(sign_in_within === undefined
-      ? []
-      : [`sign-in within ${formatDuration(parseDuration(sign_in_within)!)}`]),
-    ...(review === undefined ? [] : [`review within ${review}`]),
-    ...takeover.map(item => `takeover: ${item}`),
-    ...handback.map(item => `handback: ${item}`),
-  ];
 }

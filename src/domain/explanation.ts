@@ -3,7 +3,6 @@ import type { Cell } from './cell.ts';
 import { formatDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { isShortForm, rolesGiven, sshGives } from './gives.ts';
-import type { StaffedRung } from './ladder.ts';
 import type { Activity, Exception, Rule, Selector, When } from './matrix.ts';
 import { once } from './once.ts';
 import type { Protocol } from './protocol.ts';
@@ -152,53 +151,3 @@ export const ruleText = once(
       .map(([what, how]) => `${what}: ${how}`)
       .join(', ')}`,
 );
-
-/** The lines that decided a yes. */
-export function agreement(
-  engagement: Engagement,
-  question: Question,
-  terms: {
-    readonly cell: Cell;
-    readonly exception: Exception | null;
-    readonly rules: readonly Rule[];
-    readonly answer: string;
-    readonly coApprove: readonly string[];
-    readonly limit: string;
-    readonly limitSource: string;
-    readonly ticketFor: string | null;
-    readonly responsible: readonly string[];
-    readonly rungs: readonly StaffedRung[];
-    readonly ends: number | null;
-  },
-): string[] {
-  const { cell, exception, answer, coApprove, ends } = terms;
-  const { activity, service } = cell;
-  const { asker, target, protocol, role, seconds, ticket } = question;
-  const name = activity.label ? `${cell.id} (${activity.label})` : cell.id;
-  const rungs = terms.rungs.map(
-    ({ squad, staff, after }) =>
-      `${squad === activity.A ? 'A' : 'A2'} ${squad} (${staff.text}) ${after === '0s' ? 'at once' : `after ${after}`}`,
-  );
-  const answers =
-    answer === 'pre-approved'
-      ? `answer: pre-approved, by ${exception?.answer ? exceptionName(exception) : cell.id}`
-      : `${rungs.join(', ')} may answer`;
-  return [
-    `${name} covers ${target}: ${selectorText(service.targets)}`,
-    `R ${terms.responsible.join(', ')}: ${asker.handle} may ask`,
-    `gives ${protocol && role ? roleText(activity, protocol, role) : 'nothing'}`,
-    `for ${formatDuration(seconds)}: ${terms.limitSource} allows ${terms.limit}`,
-    ...(activity.when ? [`open now: ${whenText(activity.when)}`] : []),
-    ...(exception ? [`${exceptionName(exception)} applies: ${whenText(exception.when)}`] : []),
-    ...terms.rules.map(ruleText),
-    ...(terms.ticketFor && ticket ? [`ticket ${ticket}, asked for by ${terms.ticketFor}`] : []),
-    answers,
-    ...(coApprove.length > 0
-      ? [`co_approve: ${coApprove.join(', ')}, one person each besides the approver`]
-      : []),
-    ...(ends === null
-      ? []
-      : [`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`]),
-    ...(activity.controls?.length ? [`answers to ${activity.controls.join(', ')}`] : []),
-  ];
-}

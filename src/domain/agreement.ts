@@ -1,0 +1,90 @@
+import { timeAt } from './calendar.ts';
+import type { Clause } from './clause.ts';
+import { formatDuration } from './duration.ts';
+import type { Engagement } from './engagement.ts';
+import { roleText, ruleText } from './explanation.ts';
+import type { Answerers, StaffedRung } from './ladder.ts';
+import type { Rule } from './matrix.ts';
+import type { Decision, Question } from './question.ts';
+
+/** A clause with what rules, people and calendars make of it for one question. */
+export interface Terms {
+  readonly clause: Clause;
+  readonly rules: readonly Rule[];
+  /** The squads of R that the asker is in. */
+  readonly responsible: readonly string[];
+  readonly answerers: Answerers;
+  /** What asks for a ticket. */
+  readonly ticketFor: string | null;
+  /** `null`: the window is shut. */
+  readonly window: { readonly ends: number | null } | null;
+}
+
+/** The yes to a question that nothing refuses. */
+export function agree(engagement: Engagement, question: Question, terms: Terms): Decision {
+  const { clause, answerers, window } = terms;
+  const { rungs } = answerers;
+  const waits = clause.answer === 'needs-approval';
+  const ends = window?.ends ?? null;
+  return {
+    decision: clause.answer,
+    code: null,
+    tenant: engagement.tenant,
+    matrix: engagement.digest,
+    cell: clause.cell.id,
+    exception: clause.exception?.name ?? null,
+    approvers: waits && rungs.length > 0 ? rungs[0]!.staff.handles.slice() : [],
+    co_approve: clause.coApprove.slice(),
+    ladder: rungs.map(({ squad, staff, after }) => ({ squad, people: staff.handles.slice(), after })),
+    escalate: clause.escalate.slice(),
+    consulted: clause.consulted.slice(),
+    informed: clause.informed.slice(),
+    obligations: obligationsOf(terms),
+    explanation: explain(engagement, question, terms, ends),
+    ends_by: ends,
+    answer_seconds: waits ? answerers.seconds : 0,
+  };
+}
+
+/** What goes with the yes, in short lines. */
+function obligationsOf({ clause, rules, ticketFor }: Terms): string[] {
+  const lines: string[] = [];
+  for (const { require } of rules) {
+    if (require.record === 'always' && lines.length === 0) lines.push('record');
+  }
+  lines.push(...clause.obligations.record);
+  if (ticketFor !== null) lines.push('ticket');
+  lines.push(...clause.obligations.others);
+  return lines;
+}
+
+const rungText = ({ squad, staff, after }: StaffedRung, accountable: string): string =>
+  `${squad === accountable ? 'A' : 'A2'} ${squad} (${staff.text}) ${after === '0s' ? 'at once' : `after ${after}`}`;
+
+/** The lines that decided it. */
+function explain(engagement: Engagement, question: Question, terms: Terms, ends: number | null): string[] {
+  const { clause, rules, responsible, answerers, ticketFor } = terms;
+  const { cell, limit, says } = clause;
+  const { activity } = cell;
+  const { asker, target, protocol, role, seconds, ticket } = question;
+  const lines = [
+    says.covers + target + says.selected,
+    `R ${responsible.join(', ')}: ${asker.handle} may ask`,
+    `gives ${protocol && role ? roleText(activity, protocol, role) : 'nothing'}`,
+    `for ${formatDuration(seconds)}: ${limit?.source} allows ${limit?.text}`,
+    ...says.when,
+  ];
+  for (const rule of rules) lines.push(ruleText(rule));
+  if (ticketFor && ticket) lines.push(`ticket ${ticket}, asked for by ${ticketFor}`);
+  lines.push(
+    clause.answer === 'pre-approved'
+      ? says.preApproved
+      : `${answerers.rungs.map(rung => rungText(rung, activity.A)).join(', ')} may answer`,
+    ...says.coApprove,
+  );
+  if (ends !== null) {
+    lines.push(`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`);
+  }
+  lines.push(...says.controls);
+  return lines;
+}

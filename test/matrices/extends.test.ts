@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { changesOf } from '../../src/matrices/changes.ts';
+import { jsonSchemaOf } from '../../src/matrices/json-schema.ts';
 import { findLibrary, libraryNames } from '../../src/matrices/library.ts';
 import { placeText, problemText } from '../../src/matrices/problem.ts';
 import { digestOfVersion, readTexts } from '../../src/matrices/read.ts';
@@ -385,6 +387,50 @@ rules: [{ name: ours, require: { ticket: required } }]`;
     expect(text).toMatch(/# not in smb@1\n {2}printers:/);
     expect(text).toMatch(/# not in smb@1\n {2}- name: ours/);
     expect(text.match(/#/g)).toHaveLength(6);
+  });
+});
+
+describe('what an editor underlines', () => {
+  const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, strictTypes: false });
+  const validate = ajv.compile(JSON.parse(jsonSchemaOf('matrix')));
+  const underlined = (text: string) =>
+    validate(parse(text)) ? [] : [...new Set((validate.errors ?? []).map(error => error.instancePath))];
+
+  it.each([
+    ['rows of the library alone', ''],
+    ['one key of a row', 'services: { backups: { activities: { restore: { gives: { web: [x] } } } } }'],
+    ['a row taken out', 'services: { backups: { activities: { restore: none, run: } }, network: none }'],
+    [
+      'a key taken out',
+      'services: { backups: { targets: { a: b }, activities: { restore: { when: none } } } }',
+    ],
+    ['a rule taken out', 'rules: [{ name: a, require: none }]'],
+  ])('is nothing in %s', (_, rows) => {
+    expect(underlined(onTop(rows))).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a slip in a key',
+      'services: { backups: { activities: { restore: { fro: 4h } } } }',
+      '/services/backups/activities/restore',
+    ],
+    [
+      'a slip in a value',
+      'services: { backups: { activities: { restore: { for: long } } } }',
+      '/services/backups/activities/restore/for',
+    ],
+    ['all rows taken out', 'services: none', '/services'],
+  ])('is %s', (_, rows, path) => {
+    expect(underlined(onTop(rows))).toContain(path);
+  });
+
+  it.each([
+    'services: { a: none }',
+    'services: { a: { targets: { b: c }, activities: { d: { A: client/it } } } }',
+    '',
+  ])('without a library, a part of a row is one that misses the rest: %s', rows => {
+    expect(underlined(`${HEAD}${rows}`)).not.toEqual([]);
   });
 });
 

@@ -383,7 +383,7 @@ describe('matrix import', () => {
       {
         code: 2,
         out: '',
-        err: `${join(room, 'none.csv')}: it cannot be read (ENOENT).\n`,
+        err: `sallyport: ${join(room, 'none.csv')}: it cannot be read (ENOENT).\n`,
       },
     );
   });

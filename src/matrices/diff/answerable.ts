@@ -6,9 +6,9 @@ import type { Question } from '../../domain/question.ts';
 import { isInSquad } from '../../domain/squad.ts';
 import { pointer } from './changed-paths.ts';
 import { type Fact, listed, placeOf, union } from './lines.ts';
+import type { Moment, Pair } from './pair.ts';
 import { rowPath } from './side.ts';
 import type { Standing } from './standing.ts';
-import type { Moment, Pair } from './terms.ts';
 
 /** Askers for whom somebody is left who may agree where nobody was, or the other way round. */
 export function answerableFacts(pair: Pair, moments: readonly Moment[]): Fact[] {

@@ -1,8 +1,8 @@
 import { type SshRights, sshGives } from '../../domain/gives.ts';
 import { pointer } from './changed-paths.ts';
 import { type Fact, listed, withPeople } from './lines.ts';
+import type { CommonPair } from './pair.ts';
 import { accessOf, rowPath, type Side } from './side.ts';
-import type { CommonPair } from './terms.ts';
 
 const RIGHTS = [
   ['exec', 'run commands'],

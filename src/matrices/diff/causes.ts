@@ -2,8 +2,8 @@ import { whenText } from '../../domain/explanation.ts';
 import type { Exception, Rule, When } from '../../domain/matrix.ts';
 import { pointer } from './changed-paths.ts';
 import type { Field } from './fields.ts';
+import type { Moment, Pair, Stand } from './pair.ts';
 import { rowPath, same } from './side.ts';
-import type { Moment, Pair, Stand } from './terms.ts';
 import { calendarCauses } from './windows.ts';
 
 /** What in the files, and in which words, makes a cell's terms others in one situation. */

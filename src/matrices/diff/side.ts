@@ -7,6 +7,7 @@ import type { Member } from '../../domain/person.ts';
 import type { Protocol } from '../../domain/protocol.ts';
 import { type Answerer, answerersOf, isInSquad } from '../../domain/squad.ts';
 import type { Target } from '../../domain/target.ts';
+import { memo } from './memo.ts';
 import type { Situation } from './situations.ts';
 
 /** One of the two versions that are compared, with what is asked of it more than once. */
@@ -21,7 +22,9 @@ export interface Side {
   holds(when: When | undefined, situation: Situation, target: Target): boolean;
 }
 
-export function sideOf(engagement: Engagement, people: readonly Member[]): Side {
+export function sideOf(engagement: Engagement, known: readonly Member[]): Side {
+  // Frozen, it is sorted once.
+  const people = Object.freeze([...known]);
   // Looking at calendars is what takes time, and few moments are looked at.
   const open = memo(key => {
     const [during, at] = JSON.parse(key) as [string, number];
@@ -41,14 +44,6 @@ export function sideOf(engagement: Engagement, people: readonly Member[]): Side 
         holds(engagement, rest, situation, target) !== null
       );
     },
-  };
-}
-
-export function memo<T>(work: (key: string) => T): (key: string) => T {
-  const known = new Map<string, T>();
-  return key => {
-    if (!known.has(key)) known.set(key, work(key));
-    return known.get(key)!;
   };
 }
 

@@ -1,7 +1,8 @@
 import { type Calendar, calendarsOf, openAt, parseMoment } from '../../domain/calendar.ts';
+import { listOf } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/engagement.ts';
 import type { When } from '../../domain/matrix.ts';
-import { memo } from './side.ts';
+import { memo } from './memo.ts';
 
 /** A severity and a moment: what, besides its labels, a `when` looks at. */
 export interface Situation {
@@ -23,9 +24,6 @@ export function situationsBetween(before: Engagement, after: Engagement): Situat
     return moments(JSON.stringify(calendars)).flatMap(at => severities.map(severity => ({ severity, at })));
   };
 }
-
-const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === 'string' ? [value] : value;
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;

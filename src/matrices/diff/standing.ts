@@ -1,4 +1,4 @@
-import type { Cell } from '../../domain/cell.ts';
+import { answerUnder, type Cell } from '../../domain/cell.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { partiesDiffer } from '../../domain/ladder.ts';
 import type { Answer, When } from '../../domain/matrix.ts';
@@ -33,9 +33,7 @@ export function standingAt(side: Side, cell: Cell, target: Target, situation: Si
   const holds = (when: When | undefined) => side.holds(when, situation, target);
   const exception = activity.exceptions?.find(({ when }) => holds(when)) ?? null;
   const rules = (side.engagement.matrix.rules ?? []).filter(({ when }) => holds(when));
-  const answer =
-    exception?.answer ??
-    (exception?.co_approve?.length ? 'needs-approval' : (activity.answer ?? 'needs-approval'));
+  const { answer, coApprove } = answerUnder(activity, exception);
   const seconds = (text: string | undefined): number | null =>
     text === undefined ? null : parseDuration(text);
   return {
@@ -44,8 +42,7 @@ export function standingAt(side: Side, cell: Cell, target: Target, situation: Si
     rules: rules.map(({ name }) => name),
     limit: seconds(exception?.for ?? activity.for) ?? 0,
     answer,
-    coApprove:
-      answer === 'pre-approved' ? [] : [...new Set(exception?.co_approve ?? activity.co_approve ?? [])],
+    coApprove,
     ticket:
       (exception?.ticket ?? activity.ticket) === 'required' ||
       rules.some(({ require }) => require.ticket === 'required'),

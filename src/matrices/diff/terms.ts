@@ -1,4 +1,4 @@
-import { type Cell, cellsCovering } from '../../domain/cell.ts';
+import { cellsCovering } from '../../domain/cell.ts';
 import type { When } from '../../domain/matrix.ts';
 import type { Labels, Target } from '../../domain/target.ts';
 import { answerableFacts } from './answerable.ts';
@@ -6,37 +6,11 @@ import { capabilityFacts } from './capabilities.ts';
 import { calendarsOf, conditionOf, pathsOf, ruleWords } from './causes.ts';
 import { FIELDS, type Field } from './fields.ts';
 import { type Fact, placeOf, union } from './lines.ts';
+import type { CommonPair, Moment, Pair, Stand } from './pair.ts';
 import { accessOf, type Side, same } from './side.ts';
 import { type Situation, situationsBetween } from './situations.ts';
-import { type Standing, standingAt } from './standing.ts';
+import { standingAt } from './standing.ts';
 import { windowFact } from './windows.ts';
-
-/** One cell on one target, as both versions have it. */
-export interface Pair {
-  readonly before: Stand;
-  readonly after: Stand;
-}
-
-/** A cell on a target in one version. */
-export interface Stand {
-  readonly side: Side;
-  readonly cell: Cell;
-  readonly target: Target;
-}
-
-/** A pair on the target of this name, with the squads that are in R of both. */
-export interface CommonPair {
-  readonly pair: Pair;
-  readonly name: string;
-  readonly squads: readonly string[];
-}
-
-/** Both versions of a pair in one situation. */
-export interface Moment {
-  readonly situation: Situation;
-  readonly before: Standing;
-  readonly after: Standing;
-}
 
 /** What gets easier or harder where the same people may ask for the same thing in both versions. */
 export function termsFacts(before: Side, after: Side): Fact[] {

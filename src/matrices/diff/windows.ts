@@ -3,8 +3,8 @@ import { whenText } from '../../domain/explanation.ts';
 import type { CalendarEntry, When } from '../../domain/matrix.ts';
 import { pointer } from './changed-paths.ts';
 import { type Fact, listed, placeOf } from './lines.ts';
+import type { Pair } from './pair.ts';
 import { rowPath, type Side, same, without } from './side.ts';
-import type { Pair } from './terms.ts';
 
 /** A cell that is open at times when it was shut (`easier`), or shut when it was open (`harder`). */
 export function windowFact({ before, after }: Pair, kind: 'easier' | 'harder'): Fact {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,6 +53,27 @@ afterAll(() => two?.close());
 /** Acme's log without what the broker writes by itself as messages arrive. */
 const theirs = async () =>
   (await logOf(two.stage)).filter(({ actor, action }) => actor !== 'broker' && action !== 'log.exported');
+
+describe('a version that is only proposed', () => {
+  it("is no way to learn who another engagement's people are, though it names their issuer", async () => {
+    const file = async (tenant: string, name: string) =>
+      readFile(join(two.stage.folder, 'policies', tenant, `${name}.yaml`), 'utf8');
+    const clientsOf = async (tenant: string) =>
+      [...(await file(tenant, 'matrix')).matchAll(/issuer: (\S+)/g)][1]![1]!;
+    const body = {
+      days: 1,
+      matrix: (await file('acme', 'matrix'))
+        .replace(await clientsOf('acme'), await clientsOf(LABS))
+        .replace('for: 2h  ', 'for: 4h  '),
+      targets: await file('acme', 'targets'),
+    };
+    const { status, json, text } = await two.stage.api('dana', 'POST', '/matrix/what-if?tenant=acme', body);
+    expect([status, json.requests.length]).toEqual([200, 2]);
+    // Lena has the group that answers there; those whom the matrix names are expected, as always.
+    expect(json.requests[0].explanation.join()).toContain('dana@acme.example');
+    expect(text).not.toMatch(/lena/i);
+  });
+});
 
 describe('in the database', () => {
   const database = () => two.stage.broker.application.database;

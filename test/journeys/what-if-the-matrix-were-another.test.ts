@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { processTerminal } from '../../src/cli/terminal.ts';
 import type { CastName } from '../../src/demo/cast.ts';
 import { logOf, RESTORE, raised } from '../fixtures/raised.ts';
 
+// A Tuesday morning in New York: the year-end freeze has not begun.
+const began = Date.now();
+const clock = { now: () => new Date(Date.parse('2026-11-24T15:00:00Z') + (Date.now() - began)) };
+
 let policies = '';
 const stage = raised({
+  adjust: { clock },
   configure: configuration => {
     policies = configuration.policies;
     return configuration;
@@ -26,7 +32,7 @@ const whatIf = (who: CastName, change?: (matrix: string) => string, days = 30) =
 
 const CONTAIN = { target: 'db01', activity: 'incident-response/contain', ssh: 'root', for: '2h' };
 
-/** What people asked, each so often: all of it waits, or was refused. */
+/** What people asked every hour, so often: all of it waits, or was refused. */
 const ASKED: readonly [who: CastName, times: number, body: Record<string, unknown>][] = [
   ['maya', 80, { ...RESTORE, for: '30m' }],
   ['maya', 80, RESTORE],
@@ -35,13 +41,23 @@ const ASKED: readonly [who: CastName, times: number, body: Record<string, unknow
   ['sam', 30, { ...CONTAIN, ticket: 'INC-8' }],
 ];
 
+/** Asks once, and puts the same request on record for the hours before. */
+async function askHourly(who: CastName, times: number, body: Record<string, unknown>) {
+  const { json } = await stage().api(who, 'POST', '/requests', { reason: 'As every hour', ...body });
+  await stage().broker.application.database.within(['acme'], tx =>
+    tx.execute(sql`
+      insert into request select (jsonb_populate_record(null::request, to_jsonb(asked) || jsonb_build_object(
+        'id', 'req_' || md5(asked.id || hours),
+        'created_at', asked.created_at - make_interval(hours => hours)))).*
+      from request asked, generate_series(1, ${times - 1}::int) hours
+      where asked.id = ${json.id ?? json.request}`),
+  );
+}
+
 describe('what would be, if the matrix were another', () => {
   beforeAll(async () => {
-    for (const [who, times, body] of ASKED) {
-      const one = () => stage().api(who, 'POST', '/requests', { reason: 'As every week', ...body });
-      for (let done = 0; done < times; done += 10) await Promise.all(Array.from({ length: 10 }, one));
-    }
-  }, 60_000);
+    for (const asked of ASKED) await askHourly(...asked);
+  });
 
   it('is that nothing changes under the version in force, whoever is known by now', async () => {
     const { status, json } = await whatIf('audrey');
@@ -57,8 +73,8 @@ describe('what would be, if the matrix were another', () => {
         .replace('for: 2h  ', 'for: 45m  ')
         .replace('        ticket: required\n        exceptions', '        exceptions');
     const { json } = await whatIf('chris', shorter);
-    expect(json.counts).toMatchObject({ loses: 80, easier: 0, harder: 80, same: 90 });
-    expect(json.requests).toHaveLength(160);
+    expect(json.counts).toMatchObject({ loses: 80, harder: 80, other: 30, same: 60 });
+    expect(json.requests).toHaveLength(190);
     const times = json.requests.map(({ created_at }: { created_at: string }) => created_at);
     expect(times).toEqual([...times].sort().reverse());
     const lost = json.requests.find(({ effect }: { effect: string }) => effect === 'loses');
@@ -89,10 +105,19 @@ describe('what would be, if the matrix were another', () => {
     });
   });
 
+  it('looks as far back as was said', async () => {
+    const { json } = await whatIf('audrey', undefined, 1);
+    expect(json.decided).toBe(ASKED.length * 24);
+  });
+
   it('leaves everything as it was: no request, no entry', async () => {
-    const before = (await logOf(stage())).length;
-    await whatIf('audrey', text => text.replace('for: 2h  ', 'for: 1m  '));
-    expect((await logOf(stage())).length).toBe(before);
+    const before = await logOf(stage());
+    await whatIf('chris', text => text.replace('for: 2h  ', 'for: 1m  '));
+    const since = (await logOf(stage())).slice(before.length);
+    expect(since.filter(({ actor }) => actor !== 'broker').map(({ action }) => action)).toEqual([
+      'log.exported',
+    ]);
+    expect((await whatIf('audrey')).json.decided).toBe(250);
   });
 
   it('is told to those who oversee the engagement, and to nobody else', async () => {
@@ -103,18 +128,11 @@ describe('what would be, if the matrix were another', () => {
     for (const who of ['alex', 'dana'] as const) expect((await whatIf(who)).status).toBe(200);
   });
 
-  it('names nobody whom the version in force has on no side', async () => {
-    // The MSP's people at the client's issuer and the other way round: were it in force, they would be others.
-    const swapped = (text: string) => {
-      const [, msp, client] = /issuer: (\S+)[\s\S]*issuer: (\S+)/.exec(text) as unknown as [
-        string,
-        string,
-        string,
-      ];
-      return text.replace(msp, 'https://elsewhere.example').replace(client, client);
-    };
-    const { json } = await whatIf('dana', swapped);
-    expect(json.counts).toMatchObject({ loses: 190 });
+  it('refuses those whose issuer would speak for nobody', async () => {
+    const { json } = await whatIf('dana', text =>
+      text.replace(/issuer: \S+/, 'issuer: https://elsewhere.example'),
+    );
+    expect(json.counts).toMatchObject({ loses: 190, other: 60 });
     expect(json.requests[0].after).toMatchObject({ decision: 'refused', code: 'no-such-tenant' });
   });
 

@@ -170,6 +170,18 @@ const FAULTS: readonly Fault[] = [
     near: [restore('when: { target: { site: [boston, newark] } }')],
   },
   {
+    name: 'a cell that lets nobody in anywhere, though a duty beside it is none the worse',
+    code: 'covers-nothing',
+    severity: 'warning',
+    changes: [[T, 'regulated: [hipaa]', 'regulated: [hipa]']],
+    place: [M, 'contain:     {'],
+    says: 'incident-response/contain covers no target: none has regulated: hipaa or nydfs',
+    near: [
+      [T, 'regulated: [hipaa]', 'regulated: [hipa]'],
+      [M, 'gives: { ssh: [root] }, for: 4h, answer_within: 10m', 'answer_within: 10m'],
+    ],
+  },
+  {
     name: 'a protocol that no target of the cell has',
     code: 'gives-nowhere',
     severity: 'warning',

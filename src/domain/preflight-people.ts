@@ -2,7 +2,7 @@ import { timeAt } from './calendar.ts';
 import type { Cell } from './cell.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Member, Person } from './person.ts';
-import { type Check, lastSeenFirst, listed, MOST_PEOPLE, type Window } from './preflight.ts';
+import { type Check, listed, MOST_PEOPLE, type Window } from './preflight.ts';
 import { findSquad, isInSquad, sameEmail } from './squad.ts';
 
 /** Those who only answer may sign in when they are asked; that they still can is taken from a sign-in of the last month. */
@@ -50,12 +50,9 @@ function dutiesOf(window: Window, cells: readonly Cell[], coApprovers: readonly 
   return [...duties.values()];
 }
 
-const seenIn = ({ engagement, people }: Window, squad: string) =>
-  people.filter(({ member }) => isInSquad(engagement, squad, member));
-
 function squadRow(window: Window, duty: Duty): Check {
   const { squad } = duty;
-  const seen = seenIn(window, squad);
+  const seen = window.seenIn(squad);
   const does = [
     ...(duty.asks.length > 0 ? [`R of ${listed([...new Set(duty.asks)])}`] : []),
     ...(duty.answers.length > 0 ? [`answers for ${listed([...new Set(duty.answers)])}`] : []),
@@ -112,7 +109,7 @@ function namedRows(window: Window, { squad: name }: Duty): Check[] {
 function personRows(window: Window, duties: readonly Duty[]): Check[] {
   const rows = new Map<string, { person: Person; member: Member; duties: Duty[] }>();
   for (const duty of duties) {
-    for (const known of [...seenIn(window, duty.squad)].sort(lastSeenFirst).slice(0, MOST_PEOPLE)) {
+    for (const known of window.seenIn(duty.squad).slice(0, MOST_PEOPLE)) {
       const row = rows.get(known.member.handle) ?? { ...known, duties: [] };
       row.duties.push(duty);
       rows.set(known.member.handle, row);
@@ -153,9 +150,9 @@ function personRow(
   const others = duties.some(
     ({ squad, within: limit }) =>
       limit !== null &&
-      seenIn(window, squad).some(
-        other => other.person.id !== person.id && isReady(window, other.person, limit),
-      ),
+      window
+        .seenIn(squad)
+        .some(other => other.person.id !== person.id && isReady(window, other.person, limit)),
   );
   const mustAct = member.handle === window.asker.handle || !others;
   return mustAct

@@ -34,12 +34,22 @@ export interface Check {
   readonly mend: string | null;
 }
 
+/** Somebody who has signed in, as a person and as the engagement sees them. */
+export interface Known {
+  readonly person: Person;
+  readonly member: Member;
+}
+
 /** What is asked about a coming time. */
 export interface Window {
   readonly engagement: Engagement;
   /** Whoever asks about it. */
   readonly asker: Member;
-  readonly people: readonly { readonly person: Person; readonly member: Member }[];
+  readonly people: readonly Known[];
+  /** Those in a squad, who signed in last first. */
+  seenIn(squad: string): readonly Known[];
+  /** The people as members; one list for all decisions, which index it once. */
+  readonly members: readonly Member[];
   readonly lockedOut: boolean;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -52,12 +62,17 @@ export interface Window {
   readonly severity: string | null;
   /** Seconds: a sign-in older than this opens no session. */
   readonly signInWithin: number;
+  /** People of each squad of R for whom it is decided, those who signed in last. */
+  readonly each: number;
   /** Names of the channels that a message to these people and squads would go to. */
   channelsTo(names: readonly string[]): readonly string[];
 }
 
 /** So many people of one squad are looked at, those who signed in last. */
 export const MOST_PEOPLE = 50;
+
+/** So many decisions are made in one go, shared among the cells: nothing else of the broker runs meanwhile. */
+export const MOST_DECISIONS = 400;
 
 /**
  * The cells of a target that a window is about: the one that is named, else those that give something there and have
@@ -155,14 +170,10 @@ function answersFor(window: Window, cell: Cell, target: string): Answered[] {
 }
 
 /** Everybody of R who is known; for a squad in which nobody was seen yet, somebody as its members will be. */
-function responsibleFor({ engagement, people, asker }: Window, { activity }: Cell): Member[] {
+function responsibleFor({ engagement, seenIn, asker, each }: Window, { activity }: Cell): Member[] {
   const members = activity.R.flatMap(squad => {
-    const known = people.filter(({ member }) => isInSquad(engagement, squad, member));
-    if (known.length === 0) return standIn(engagement, squad);
-    return [...known]
-      .sort(lastSeenFirst)
-      .slice(0, MOST_PEOPLE)
-      .map(({ member }) => member);
+    const known = seenIn(squad);
+    return known.length === 0 ? standIn(engagement, squad) : known.slice(0, each).map(({ member }) => member);
   });
   const own = activity.R.some(squad => isInSquad(engagement, squad, asker)) ? [asker] : [];
   return [...own, ...members].filter(
@@ -170,9 +181,23 @@ function responsibleFor({ engagement, people, asker }: Window, { activity }: Cel
   );
 }
 
-export const lastSeenFirst = (one: { person: Person }, other: { person: Person }): number =>
-  other.person.signedInAt.getTime() - one.person.signedInAt.getTime() ||
-  (one.person.id < other.person.id ? -1 : 1);
+/** Who is in each squad, who signed in last first; each squad is looked through once. */
+export function squadsOf(engagement: Engagement, people: readonly Known[]): Window['seenIn'] {
+  const squads = new Map<string, readonly Known[]>();
+  return squad => {
+    const known =
+      squads.get(squad) ??
+      people
+        .filter(({ member }) => isInSquad(engagement, squad, member))
+        .sort(
+          (one, other) =>
+            other.person.signedInAt.getTime() - one.person.signedInAt.getTime() ||
+            (one.person.id < other.person.id ? -1 : 1),
+        );
+    squads.set(squad, known);
+    return known;
+  };
+}
 
 function standIn(engagement: Engagement, name: string): Member[] {
   const found = findSquad(engagement, name);
@@ -208,10 +233,7 @@ function questionOf(window: Window, asker: Member, cell: Cell | null, target: st
   return { ...asked, seconds: parseDuration(exception?.for ?? cell.activity.for ?? '1s') ?? 1 };
 }
 
-const circumstancesOf = ({ people, lockedOut }: Window) => ({
-  people: people.map(({ member }) => member),
-  lockedOut,
-});
+const circumstancesOf = ({ members, lockedOut }: Window) => ({ people: members, lockedOut });
 
 function decisionRow({ engagement, at }: Window, subject: string, answer: Answered): Check {
   const { who, decision, question, wantsTicket } = answer;
@@ -237,14 +259,14 @@ function decisionRow({ engagement, at }: Window, subject: string, answer: Answer
 
 /** Whether people who have been seen could fill every place, each another one. */
 function ownerRow(window: Window, subject: string, cell: Cell, { decision, question }: Answered): Check {
-  const { engagement, people } = window;
-  const members = people.map(({ member }) => member);
+  const { engagement, members } = window;
+  const handles = new Set(members.map(({ handle }) => handle));
   const target = findTarget(engagement.targets, question.target)!;
   const differ = partiesDiffer(rulesFor(engagement, question, target));
   const seen = (squad: string) =>
     answerersOf(engagement, squad, members)
       .filter(person => mayAnswer(differ, question.asker, person))
-      .filter(person => members.some(member => member.handle === person.handle));
+      .filter(({ handle }) => handles.has(handle));
   const owners = decision.ladder.flatMap(({ squad }) => seen(squad));
   const rungs = decision.ladder.map(
     ({ people: asked, after }) => `${listed(asked)} ${after === '0s' ? 'at once' : `after ${after}`}`,

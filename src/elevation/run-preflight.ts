@@ -2,7 +2,16 @@ import { rolesGiven } from '../domain/gives.ts';
 import { issuersOf, memberOf } from '../domain/membership.ts';
 import { mayPreflight } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
-import { type Check, cellsAsked, decisionChecks, type Window, withoutRepeats } from '../domain/preflight.ts';
+import {
+  type Check,
+  cellsAsked,
+  decisionChecks,
+  MOST_DECISIONS,
+  MOST_PEOPLE,
+  squadsOf,
+  type Window,
+  withoutRepeats,
+} from '../domain/preflight.ts';
 import { peopleChecks } from '../domain/preflight-people.ts';
 import { type NotTried, type TriedTarget, targetChecks } from '../domain/preflight-target.ts';
 import { MOST_LOGINS, type ProbeOrder, type ProbeReport } from '../domain/probe.ts';
@@ -68,23 +77,32 @@ export async function planPreflight(
   await requirePreflightPace(look, asker, asked.tenant);
   const { engagement } = inForce;
   const everybody = await look.peopleOf(issuersOf(engagement));
+  const known = everybody.flatMap(person => {
+    const side = memberOf(engagement, person);
+    return side ? [{ person, member: side }] : [];
+  });
   const window: Window = {
     ...asked,
     engagement,
     asker: member,
-    people: everybody.flatMap(person => {
-      const known = memberOf(engagement, person);
-      return known ? [{ person, member: known }] : [];
-    }),
+    people: known,
+    members: known.map(({ member: one }) => one),
+    seenIn: squadsOf(engagement, known),
     lockedOut: inForce.lockedOutAt !== null,
     at: asked.at.getTime(),
     now: outside.now.getTime(),
     signInWithin: installation.signInWithin,
+    each: MOST_PEOPLE,
     channelsTo: names => installation.channelsTo(asked.tenant, names),
   };
   const targets = targetsOf(window, asked);
   const cells = targets.flatMap(target => cellsAsked(window, asked.activity, target));
-  const decisions = targets.map(target => decisionChecks(window, target));
+  if (cells.length > MOST_DECISIONS) {
+    const message = `${cells.length} cells on these targets are too many for one preflight: name an activity.`;
+    throw new Refused('too-many-targets', message, 400);
+  }
+  const each = Math.min(MOST_PEOPLE, Math.max(1, Math.floor(MOST_DECISIONS / Math.max(1, cells.length))));
+  const decisions = targets.map(target => decisionChecks({ ...window, each }, target));
   const checks = [
     ...decisions.flatMap(({ checks: rows }) => rows),
     ...peopleChecks(window, [...new Set(cells)], [...new Set(decisions.flatMap(each => each.coApprovers))]),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cellsCovering } from '../../src/domain/cell.ts';
 import type { Member, Person } from '../../src/domain/person.ts';
-import { type Check, cellsAsked, decisionChecks, type Window } from '../../src/domain/preflight.ts';
+import { type Check, cellsAsked, decisionChecks, squadsOf, type Window } from '../../src/domain/preflight.ts';
 import { peopleChecks } from '../../src/domain/preflight-people.ts';
 import { type NotTried, targetChecks } from '../../src/domain/preflight-target.ts';
 import type { ProbeOrder, ProbeReport, SshProbe } from '../../src/domain/probe.ts';
@@ -57,8 +57,11 @@ const windowOf = (bend: Bend = {}, change: Partial<Window> = {}): Window => ({
   ticket: null,
   severity: null,
   signInWithin: 12 * 3600,
+  each: 50,
   channelsTo: () => ['chat'],
   ...change,
+  members: (change.people ?? EVERYBODY).map(({ member: who }) => who),
+  seenIn: squadsOf(engagement(bend), change.people ?? EVERYBODY),
 });
 
 const said = (checks: readonly Check[], kind: Check['check']) =>

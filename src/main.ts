@@ -21,9 +21,11 @@ import { openGatewayHostKey } from './credentials/gateway-host-key.ts';
 import { credentialKinds } from './credentials/kinds.ts';
 import { openKeyring, sealingName } from './credentials/seal.ts';
 import type { Engagement } from './domain/decision.ts';
+import type { Matrix } from './domain/matrix.ts';
 import { openDeviceSignIns } from './identity/device.ts';
 import { identityKinds } from './identity/kinds.ts';
 import { openSignIns } from './identity/sign-in.ts';
+import { installationOf } from './installation.ts';
 import { engagementOf } from './matrices/read.ts';
 import { notifierKinds, openNotifier } from './notifiers/kinds.ts';
 import { closeBrokenOff, gatewaysWithOpenSessions } from './schedule/broken-off.ts';
@@ -37,6 +39,7 @@ import type { Clock } from './store/commit.ts';
 import { openDatabase } from './store/database.ts';
 import { claimGatewayPlace } from './store/gateway-place.ts';
 import { announceLogKey } from './store/log.ts';
+import { takeIn } from './store/proposals.ts';
 import { wasBrokenOff } from './store/restore.ts';
 import { type DatabaseTime, databaseTime } from './store/skew.ts';
 import { readVitals } from './store/vitals.ts';
@@ -71,6 +74,8 @@ export interface Adjustments {
   /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
   readonly gatewayLimits?: GatewayOptions['limits'];
+  /** The first version of a tenant is in force without signatures. No setting does this: the demo alone. */
+  readonly unsignedFirstVersion?: boolean;
 }
 
 /** A part that hangs is left behind, after the time that sessions may run on. */
@@ -123,6 +128,8 @@ export async function startBroker(configuration: Configuration, adjust: Adjustme
 async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
   const { configuration, adjust, logger, clock, onStop } = ground;
   const { url, instance } = configuration;
+  const unsigned = adjust.unsignedFirstVersion ?? false;
+  const installation = (matrix: Matrix) => installationOf(configuration, matrix);
   const { keys, recordings } = await openFolders(configuration);
   const channels = openChannels(configuration.channels, channel => ({
     notifier: openNotifier(channel, () => clock.now()),
@@ -148,6 +155,8 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
     route,
     url,
     asking: configuration.asking,
+    installation,
+    unsigned,
     clock,
     databaseTime: adjust.databaseTime ?? (adjust.clock ? async () => clock.now() : databaseTime),
   });
@@ -164,11 +173,16 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
   const policies = openPolicies({
     folder: configuration.policies,
     engagements,
+    takeIn: version =>
+      takeIn(database, version, {
+        installation: installation(version.engagement.matrix),
+        unsigned,
+        now: clock.now(),
+      }),
     welcome: async tenant => {
       await authorities.publicKey(tenant, 'ssh');
       await announceLogKey(database, tenant, (await logKey(tenant)).vkey);
     },
-    clock,
     logger,
   });
   const problems = await policies.reload();

@@ -7,7 +7,7 @@ import { memberOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { ProbeOrder, ProbeReport } from '../domain/probe.ts';
 import { isAt } from '../domain/target.ts';
-import { Refused } from '../elevation/contract.ts';
+import { Refused, type Unsettled } from '../elevation/contract.ts';
 import type { DeviceSignIns } from '../identity/device.ts';
 import type { Credentials, SignIns } from '../identity/sign-in.ts';
 import type { SignedCheckpoint } from '../schedule/checkpoints.ts';
@@ -73,13 +73,15 @@ export interface Membership {
   readonly engagement: Engagement;
   readonly member: Member;
   readonly lockedOutAt: Date | null;
+  /** Why nothing can be opened by what is served; `null`: it is in force. */
+  readonly unsettled: Unsettled | null;
 }
 
 /** The engagements that a person is on a side of; nothing of any other is theirs to see. */
 export async function membershipsOf(app: Application, person: Person): Promise<Membership[]> {
-  return (await app.engagements.all()).flatMap(({ tenant, engagement, lockedOutAt }) => {
+  return (await app.engagements.all()).flatMap(({ tenant, engagement, lockedOutAt, unsettled }) => {
     const member = memberOf(engagement, person);
-    return member ? [{ tenant, engagement, member, lockedOutAt }] : [];
+    return member ? [{ tenant, engagement, member, lockedOutAt, unsettled }] : [];
   });
 }
 

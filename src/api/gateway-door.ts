@@ -212,13 +212,19 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
       const held = new Map((await sessionsHeld(database, ids)).map(each => [each.session.id, each]));
       const inForce = new Map((await engagements.all()).map(each => [each.tenant, each]));
       const now = clock.now();
-      return ids.map(session => {
+      const renewal = async (session: string) => {
         const row = held.get(session);
-        const message = row
-          ? whyNotRenewed(inForce.get(row.tenant) ?? null, row, now)
-          : 'it is not known here.';
-        return message === null ? { session, given: true } : { session, given: false, message };
-      });
+        if (!row) return 'it is not known here.';
+        const served = inForce.get(row.tenant) ?? null;
+        const givenUnder = served && (await engagements.version(served.engagement, row.version));
+        return whyNotRenewed(served, { ...row, givenUnder }, now);
+      };
+      return Promise.all(
+        ids.map(async session => {
+          const message = await renewal(session);
+          return message === null ? { session, given: true } : { session, given: false, message };
+        }),
+      );
     },
 
     async recordSegment({ session, index, offset, length, sha256 }) {

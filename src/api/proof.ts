@@ -44,6 +44,17 @@ const API: Readonly<Record<string, Proof>> = {
   'GET /owners': 'signed-in',
   'GET /matrix': 'signed-in',
   'POST /matrix/what-if': 'signed-in',
+  'GET /matrix/proposals': 'signed-in',
+  // It has no effect until it is signed.
+  'POST /matrix/proposals': 'signed-in',
+  'GET /matrix/proposals/{id}': 'signed-in',
+  // It decides who gets in from then on: a person, at a browser, who has just proved who they are.
+  'POST /matrix/proposals/{id}/sign': 'fresh-browser',
+  'POST /matrix/proposals/{id}/withdraw': 'signed-in',
+  'GET /matrix/versions': 'signed-in',
+  'GET /matrix/versions/{digest}': 'signed-in',
+  'GET /matrix/disallowed': 'signed-in',
+  'POST /matrix/disallowed/end': 'signed-in',
   'GET /audit': 'signed-in',
   'GET /audit/checkpoint': 'signed-in',
   'GET /audit/key': 'signed-in',
@@ -71,6 +82,10 @@ const FORMS: Readonly<Record<string, Proof>> = {
   '/grants/:id/handback': 'browser',
   '/grants/:id/revoke': 'browser',
   '/sessions/:id/terminate': 'browser',
+  '/matrix/proposals/again': 'browser',
+  '/matrix/proposals/:id/sign': 'fresh-browser',
+  '/matrix/proposals/:id/withdraw': 'browser',
+  '/matrix/disallowed': 'browser',
   '/lockout': 'browser',
   '/lockout/lift': 'fresh-browser',
   // The connection stays theirs when the browser has ended.

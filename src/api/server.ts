@@ -10,6 +10,7 @@ import { callerOf, incomingOf } from './client-address.ts';
 import { sessionTokens } from './cookies.ts';
 import { decisionRoutes } from './decisions.ts';
 import { deviceRoutes } from './device.ts';
+import { disallowedRoutes } from './disallowed.ts';
 import { grantRoutes } from './grants.ts';
 import { healthRoutes } from './health.ts';
 import { lockoutRoutes } from './lockout.ts';
@@ -19,14 +20,19 @@ import { peopleRoutes } from './people.ts';
 import { preflightRoutes } from './preflight.ts';
 import { internalProblem, type Problem, problemOf, problemResponse } from './problem.ts';
 import { demand, proofOf } from './proof.ts';
+import { proposalRoutes } from './proposals.ts';
 import { refuseSignIns, requestLog } from './request-log.ts';
 import { requestRoutes } from './requests.ts';
 import { sessionRoutes } from './sessions.ts';
+import { signInNeeded } from './signed-in.ts';
 import { targetRoutes } from './targets.ts';
 import { wellFormed } from './well-formed.ts';
-import { VERSION_BODY, whatIfRoutes } from './what-if.ts';
+import { whatIfRoutes } from './what-if.ts';
 
 export const MAX_BODY = 64 * 1024;
+/** A version of a matrix is three files of at most a mebibyte each, written as JSON texts. */
+const MAX_VERSION = 4 * 1024 * 1024;
+const VERSIONS: readonly string[] = ['/matrix/proposals', '/matrix/what-if'];
 const API_PATH = '/api/v1';
 
 /** What people see. Handed in, so that the API knows nothing of it. */
@@ -42,10 +48,8 @@ export function buildServer(app: Application, pages: Pages): Api {
   server.use(requestLog(app));
   server.use(securityHeaders(app.url));
   server.use(wellFormed(app.url, app.web.hosts));
-  server.use(
-    atMost(MAX_BODY, path => !VERSION_PATHS.includes(path)),
-    atMost(VERSION_BODY, path => VERSION_PATHS.includes(path)),
-  );
+  const [few, many] = [MAX_BODY, MAX_VERSION].map(upTo) as [MiddlewareHandler<Env>, MiddlewareHandler<Env>];
+  server.use((c, next) => (carriesVersion(c) ? many(c, next) : few(c, next)));
   // Before anything asks the database who is calling: these answer while it hangs.
   healthRoutes(server, app);
   metricsRoutes(server, app);
@@ -53,8 +57,16 @@ export function buildServer(app: Application, pages: Pages): Api {
   // Before the two that follow: no browser's page calls these, and no cookie or token of anybody is looked at.
   deviceRoutes(server, app);
   server.use(sameOrigin(app.url));
+  const identify = authenticate(app);
+  // So much is read for those alone who have shown who they are.
+  server.use(async (c, next) => {
+    if (!carriesVersion(c)) return next();
+    await identify(c, async () => {});
+    if (!c.get('credentials')) throw signInNeeded();
+    return next();
+  });
   server.use(wholeBody);
-  server.use(authenticate(app));
+  server.use(identify);
 
   const api = newApi();
   api.use(async (c, next) => {
@@ -70,6 +82,8 @@ export function buildServer(app: Application, pages: Pages): Api {
     grantRoutes,
     sessionRoutes,
     targetRoutes,
+    proposalRoutes,
+    disallowedRoutes,
     auditRoutes,
     lockoutRoutes,
     whatIfRoutes,
@@ -114,19 +128,16 @@ export function buildServer(app: Application, pages: Pages): Api {
   return server;
 }
 
-/** Where the files of a whole version are sent. */
-const VERSION_PATHS: readonly string[] = [`${API_PATH}/matrix/what-if`];
-
-/** Bodies of so many bytes at most, on the paths that this is for. */
-function atMost(maxSize: number, isFor: (path: string) => boolean): MiddlewareHandler<Env> {
-  const limit = bodyLimit({
+const upTo = (maxSize: number): MiddlewareHandler<Env> =>
+  bodyLimit({
     maxSize,
     onError: () => {
       throw new Refused('too-large', `A body may have ${maxSize} bytes.`, 413);
     },
   });
-  return (c, next) => (isFor(c.req.path) ? limit(c, next) : next());
-}
+
+const carriesVersion = (c: Context<Env>): boolean =>
+  c.req.method === 'POST' && VERSIONS.some(path => c.req.path === API_PATH + path);
 
 /** `/api/v1/requests/:id` as the table and the OpenAPI document write it: `/requests/{id}`. */
 const proofOfRoute = (method: string, path: string) =>

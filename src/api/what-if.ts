@@ -14,9 +14,6 @@ import { personJson } from './present.ts';
 import { body, json, problem, refusals, tenantQuery } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
-/** Both files of a version, as JSON writes them. */
-export const VERSION_BODY = 2 * 1024 * 1024;
-
 /** What is decided again at most, and what of it is listed; both the newest. */
 const MOST_REQUESTS = 10_000;
 const MOST_LISTED = 1_000;

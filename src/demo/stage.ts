@@ -64,6 +64,7 @@ export interface StageOptions {
   readonly ports?: Partial<Record<'http' | 'ssh' | 'msp' | 'client' | 'db01' | 'chat', number>>;
   readonly logger?: Logger;
   readonly showPasswords?: boolean;
+  /** The first version is in force unsigned, unless this says otherwise. */
   readonly adjust?: Adjustments;
   /** Changes the installation before it starts. */
   readonly configure?: (configuration: Configuration) => Configuration;
@@ -176,6 +177,7 @@ async function raise(
   };
   const broker = await startBroker(options.configure?.(configuration) ?? configuration, {
     ...(options.logger ? { logger: options.logger } : {}),
+    unsignedFirstVersion: true,
     ...options.adjust,
     generateSessionKey: () => {
       const pair = generateKeyPairSync('ed25519');

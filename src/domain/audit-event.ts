@@ -4,7 +4,32 @@
  * durations are whole seconds unless the key says otherwise; `*_hash` is salted (see FORMAT.md).
  */
 export interface AuditData {
-  'matrix.in-force': { digest: string; version: string; previous: string | null; signed: boolean };
+  'matrix.proposed': {
+    digest: string;
+    document: string;
+    version: string;
+    change: string | null;
+    base: string | null;
+    note_hash: string | null;
+  };
+  'matrix.signed': {
+    digest: string;
+    document: string;
+    party: string;
+    squad: string;
+    authenticated_at: string;
+  };
+  'matrix.closed': { document: string; reason: 'withdrawn' | 'outdated' | 'replaced' };
+  'matrix.in-force': {
+    digest: string;
+    version: string;
+    previous: string | null;
+    signed: boolean;
+    document: string | null;
+    proposal: string | null;
+    signatures: { party: string; person: string; squad: string }[];
+  };
+  'binding.confirmed': { email: string; issuer: string; subject: string; previous: string | null };
   'person.signed-in': {
     name: string;
     email: string | null;

@@ -1,6 +1,7 @@
 import type { Engagement } from './engagement.ts';
 import { PARTIES, type Party } from './party.ts';
 import type { Member, Person } from './person.ts';
+import { namedEmails } from './version.ts';
 
 /** How decisions name a person. */
 export const handleOf = (person: Pick<Person, 'boundEmail' | 'issuer' | 'subject'>): string =>
@@ -24,7 +25,27 @@ export function partyOf(engagement: Engagement, person: Pick<Person, 'issuer' | 
 
 export function memberOf(engagement: Engagement, person: Person): Member | null {
   const party = partyOf(engagement, person);
-  return party && { handle: handleOf(person), party, email: person.boundEmail, groups: person.groups };
+  if (!party) return null;
+  const email = emailIn(engagement, party, person);
+  return {
+    handle: email ?? `${person.issuer}#${person.subject}`,
+    party,
+    email,
+    groups: person.groups,
+  };
+}
+
+/**
+ * The email by which an engagement may mean this person. Once both parties have signed who the named people are,
+ * an email that the matrix names is theirs alone whom they signed; a first sign-in makes nobody anybody then.
+ */
+function emailIn({ bindings, matrix }: Engagement, party: Party, person: Person): string | null {
+  if (bindings === undefined) return person.boundEmail;
+  const { issuer, subject } = person;
+  const own = bindings.find(binding => binding.issuer === issuer && binding.subject === subject);
+  if (own) return own.email;
+  const named = namedEmails(matrix).some(one => one.party === party && one.email === person.boundEmail);
+  return named ? null : person.boundEmail;
 }
 
 /** Everybody of both parties among these people; frozen, so that who is in a squad is looked up once. */

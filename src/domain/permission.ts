@@ -80,6 +80,13 @@ export function mayLiftLockout(engagement: Engagement, member: Member): boolean 
   return first !== undefined && isInSquad(engagement, first, member);
 }
 
+/** The squad for which somebody signs a new version: by the version in force, never by the one that is to be signed. */
+export const signsFor = (engagement: Engagement, member: Member): string | null =>
+  engagement.matrix.governance.sign.find(squad => isInSquad(engagement, squad, member)) ?? null;
+
+/** Whoever is in a squad may put a version up: it has no effect until both parties have signed it. */
+export const mayPropose = (engagement: Engagement, member: Member): boolean => inAnySquad(engagement, member);
+
 /** Both parties read the log of their engagement: whoever is in one of its squads. */
 export const mayReadLog = (engagement: Engagement, member: Member): boolean => inAnySquad(engagement, member);
 

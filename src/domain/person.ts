@@ -14,6 +14,8 @@ export interface Person {
   readonly email: string | null;
   /** Lower case; set when it is verified and this identity was the first to sign in with it. Authority. */
   readonly boundEmail: string | null;
+  /** Lower case; what the provider verified at the last sign-in, whoever was first with it. No authority. */
+  readonly verifiedEmail: string | null;
   readonly groups: readonly string[];
   /** Claims a matrix may require of a party's people (`hd`, `tid`), as strings. */
   readonly claims: Readonly<Record<string, string>>;

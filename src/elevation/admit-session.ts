@@ -10,6 +10,7 @@ import { recordingPath, type Session } from '../domain/session.ts';
 import { isInSquad } from '../domain/squad.ts';
 import { liesAhead, whyApart } from './agreed-clocks.ts';
 import type { Look, Outside, Step, TenantInForce } from './contract.ts';
+import { whyUnsettled } from './settled.ts';
 import { whyNoLonger } from './still-given.ts';
 
 export interface Knock {
@@ -93,6 +94,8 @@ export async function admitSession(
       `${name} has shut out all sessions of its provider. Nothing opens until it lifts that.`,
     );
   }
+  const unsettled = whyUnsettled(inForce);
+  if (unsettled) return refuse('version-not-signed', unsettled);
   const apart = whyApart(await look.clockSkew());
   if (apart) return refuse('clock-skew', apart);
   const age = (outside.now.getTime() - person.signedInAt.getTime()) / 1000;

@@ -18,6 +18,7 @@ export interface Ask {
 
 export interface Assessment {
   readonly engagement: Engagement;
+  readonly inForce: TenantInForce;
   readonly member: Member;
   readonly question: Question;
   readonly people: readonly Person[];
@@ -72,5 +73,5 @@ export function assessAmong(
     people: membersOf(engagement, people),
     lockedOut: inForce.lockedOutAt !== null,
   });
-  return { engagement, member, question, people, decision };
+  return { engagement, inForce, member, question, people, decision };
 }

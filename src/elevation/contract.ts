@@ -1,11 +1,15 @@
 import type { Approval } from '../domain/approval.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Binding } from '../domain/binding.ts';
 import type { Engagement } from '../domain/decision.ts';
 import type { Grant } from '../domain/grant.ts';
+import type { Matrix } from '../domain/matrix.ts';
 import type { Party } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
+import type { Proposal, Signature } from '../domain/proposal.ts';
 import type { AccessRequest } from '../domain/request.ts';
 import type { Session } from '../domain/session.ts';
+import type { Installation, VersionDocument } from '../domain/version.ts';
 import type { MessageKind } from '../notifiers/contract.ts';
 
 /**
@@ -17,6 +21,8 @@ export interface Look {
   tenant(tenant: string): Promise<TenantInForce | null>;
   /** The same, alone: for what shuts out or changes the version. */
   tenantAlone(tenant: string): Promise<TenantInForce | null>;
+  /** A version that was in force once. */
+  version(tenant: string, digest: string): Promise<Engagement | null>;
   /** Everybody who ever signed in at one of these issuers. */
   peopleOf(issuers: readonly string[]): Promise<Person[]>;
   person(id: string): Promise<Person | null>;
@@ -42,6 +48,10 @@ export interface Look {
   session(id: string): Promise<Session | null>;
   /** Sessions not yet ended of these grants. */
   openSessions(grants: readonly string[]): Promise<Session[]>;
+  /** A version that was put up; locked. */
+  proposal(id: string): Promise<Proposed | null>;
+  /** Those of a tenant that can still be signed; locked. */
+  openProposals(tenant: string): Promise<Proposal[]>;
   /** Pinned host keys, as `ssh-ed25519 AAAA…`. */
   hostKeys(tenant: string, target: string): Promise<string[]>;
 }
@@ -49,6 +59,25 @@ export interface Look {
 export interface TenantInForce {
   readonly engagement: Engagement;
   readonly lockedOutAt: Date | null;
+  /** Why nothing can be opened by what is served; `null`: it is in force. */
+  readonly unsettled: Unsettled | null;
+  /** The digest of what is in force: the signed document's, or that of the version where none was signed. */
+  readonly base: string | null;
+}
+
+/**
+ * `first-version`: no version was ever signed by both. `installation`: what `sallyport.yaml` says of issuers and
+ * channels is no longer what they signed.
+ */
+export type Unsettled = 'first-version' | 'installation';
+
+/** A proposal with what it would put in force, and who signed it so far. */
+export interface Proposed {
+  readonly proposal: Proposal;
+  readonly document: VersionDocument;
+  /** With the bindings of its document. */
+  readonly engagement: Engagement;
+  readonly signatures: readonly Signature[];
 }
 
 /** The records that steps create and change. */
@@ -57,12 +86,21 @@ export interface Records {
   approval: Approval;
   grant: Grant;
   session: Session;
+  proposal: Proposal;
+  signature: Signature;
+  /** A version that comes into force, as decisions are explained by it ever after. */
+  version: { tenant: string; digest: string; version: string; source: string; at: Date };
   tenant: {
     id: string;
     lockedOutAt: Date | null;
     lockedOutBy: string | null;
     lockoutReason: string | null;
     lockoutSalt: Buffer | null;
+    matrix: string;
+    proposal: string;
+    document: string;
+    installation: string;
+    bindings: Binding[];
   };
 }
 
@@ -122,6 +160,8 @@ export interface Outside {
   readonly now: Date;
   /** How often one person may ask in one tenant. */
   readonly asking: { readonly perMinute: number; readonly perHour: number };
+  /** What the installation adds to this matrix, as it runs now. */
+  installation(matrix: Matrix): Installation;
   /** A fresh id with this prefix, `req_k3v…`: 80 random bits in Crockford's base 32. */
   id(prefix: string): string;
   /** Fresh salt for words that may name people: 16 bytes. */

@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
 import { type Approval, placesOpen } from '../domain/approval.ts';
 import { placesOf } from '../domain/decision.ts';
+import { sameDigest } from '../domain/digest.ts';
 import { handleOf, memberOf } from '../domain/membership.ts';
 import { maySeeRequest } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
@@ -11,6 +11,7 @@ import { type Assessment, assess } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { linesOf } from './letters.ts';
 import { openGrant } from './open-grant.ts';
+import { requireSettled } from './settled.ts';
 
 export interface Answer {
   readonly tenant: string;
@@ -26,7 +27,7 @@ export interface Answer {
  * all come out as one outcome, since the second finds the request as the first left it.
  *
  * @throws Refused `own-request`, `not-your-answer` (403); `no-such-request` (404); `already-decided`,
- *   `already-answered`, `moved`, `no-longer-allowed`, `outside-window` (409, nothing happened); `clock-skew` (503)
+ *   `already-answered`, `moved`, `version-not-signed`, `no-longer-allowed`, `outside-window` (409, nothing happened); `clock-skew` (503)
  */
 export async function recordApproval(
   look: Look,
@@ -35,7 +36,10 @@ export async function recordApproval(
   answer: Answer,
 ): Promise<Step<AccessRequest>> {
   const { request, asker, assessment } = await lookAgain(look, outside, person, answer);
-  if (answer.answer === 'yes') await requireAgreedClocks(look);
+  if (answer.answer === 'yes') {
+    requireSettled(assessment.inForce);
+    await requireAgreedClocks(look);
+  }
   const { decision } = assessment;
   const state = stateAt(request, outside.now);
   // Also by the email that either side's provider tells, verified or not: it can only refuse here.
@@ -222,11 +226,4 @@ export async function lookAgain(
   if (!asker) throw missing();
   const assessment = await assess(look, request.tenant, asker, request, outside.now);
   return { request, asker, assessment };
-}
-
-/** Constant time over equal lengths; a digest of another length is simply another digest. */
-function sameDigest(shown: string, given: string): boolean {
-  const a = Buffer.from(shown);
-  const b = Buffer.from(given);
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,3 +1,4 @@
+import type { Engagement } from '../domain/engagement.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Person } from '../domain/person.ts';
 import type { Session } from '../domain/session.ts';
@@ -11,13 +12,19 @@ export interface HeldSession {
   readonly person: Person;
   /** Somebody ended it; the word to the gateway may have been lost. */
   readonly terminated: boolean;
+  /** The version under which the grant was given, with today's people; null: it is not known any more. */
+  readonly givenUnder: Engagement | null;
 }
 
 /**
  * Why a session that runs is not given any more, as one line for its person; null while it is. Asked of all sessions
  * every few seconds: what ends a session, and whose word to the gateway was lost, ends it by this.
  */
-export function whyNotRenewed(inForce: TenantInForce | null, held: HeldSession, now: Date): string | null {
+export function whyNotRenewed(
+  inForce: Pick<TenantInForce, 'engagement' | 'lockedOutAt'> | null,
+  held: HeldSession,
+  now: Date,
+): string | null {
   const { session, grant, person, terminated } = held;
   if (session.endedAt !== null) return 'this session has been written down as ended; it is closed.';
   if (terminated) return 'somebody who may end this session has ended it.';
@@ -28,7 +35,12 @@ export function whyNotRenewed(inForce: TenantInForce | null, held: HeldSession, 
   if (inForce.lockedOutAt !== null && grant.party === 'msp') {
     return `${inForce.engagement.matrix.parties.client.name} has shut out all sessions of its provider.`;
   }
-  return whyNotGiven(inForce, person, grant)?.line ?? null;
+  const lost = whyNotGiven(inForce, person, grant);
+  if (!lost) return null;
+  // A version that came into force since ends nothing by itself: its owners are told, and end what they want ended.
+  const { givenUnder } = held;
+  const byVersion = givenUnder !== null && givenUnder.digest !== inForce.engagement.digest;
+  return byVersion && !whyNotGiven({ engagement: givenUnder }, person, grant) ? null : lost.line;
 }
 
 const ENDED = {

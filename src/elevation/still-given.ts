@@ -6,6 +6,8 @@ import type { Person } from '../domain/person.ts';
 import { isInSquad } from '../domain/squad.ts';
 import type { TenantInForce } from './contract.ts';
 
+type InForce = Pick<TenantInForce, 'engagement'>;
+
 interface Lost {
   readonly code: string;
   readonly line: string;
@@ -15,7 +17,7 @@ interface Lost {
  * Why the matrix in force no longer lets this person use this grant; null while it does. The grant itself ends by
  * its owner's word or the clock: this is asked at each door besides.
  */
-export function whyNoLonger(inForce: TenantInForce, person: Person, grant: Grant, now: Date): Lost | null {
+export function whyNoLonger(inForce: InForce, person: Person, grant: Grant, now: Date): Lost | null {
   const lost = whyNotGiven(inForce, person, grant);
   if (lost) return lost;
   const within = findCell(inForce.engagement, grant.cell)?.activity.sign_in_within;
@@ -30,7 +32,7 @@ export function whyNoLonger(inForce: TenantInForce, person: Person, grant: Grant
 }
 
 /** The same of what runs already: a sign-in that grows old opens nothing new, and ends nothing. */
-export function whyNotGiven({ engagement }: TenantInForce, person: Person, grant: Grant): Lost | null {
+export function whyNotGiven({ engagement }: InForce, person: Person, grant: Grant): Lost | null {
   const cell = findCell(engagement, grant.cell);
   const member = memberOf(engagement, person);
   if (!cell) return { code: 'no-cell', line: `The matrix in force has no ${grant.cell} any more.` };

@@ -7,11 +7,12 @@ import { type Ask, assess } from './assess.ts';
 import type { Look, Outside, Step } from './contract.ts';
 import { lettersTo } from './letters.ts';
 import { openGrant } from './open-grant.ts';
+import { requireSettled } from './settled.ts';
 
 /**
  * Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so.
  *
- * @throws Refused `too-many-requests`, `clock-skew` where a grant would open, and what `assess` throws
+ * @throws Refused `too-many-requests`, `version-not-signed`, `clock-skew` where a grant would open, and what `assess` throws
  */
 export async function submitRequest(
   look: Look,
@@ -22,6 +23,7 @@ export async function submitRequest(
   await requirePace(look, outside, asker, asked.tenant);
   const assessment = await assess(look, asked.tenant, asker, asked, outside.now);
   const { decision, engagement, member } = assessment;
+  requireSettled(assessment.inForce);
   const waits = decision.decision === 'needs-approval';
   const base: Omit<AccessRequest, 'display'> = {
     id: outside.id('req'),

@@ -5,9 +5,10 @@ import type { Keyring } from '../credentials/seal.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Person } from '../domain/person.ts';
 import { liesAhead } from '../elevation/agreed-clocks.ts';
-import { type Clock, freshId } from '../store/commit.ts';
+import type { Clock } from '../store/commit.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
+import { freshId } from '../store/fresh-id.ts';
 import { appendEvents } from '../store/log.ts';
 import { bindings, deviceSignIns, people, sshSignIns, tokens, webSessions } from '../store/tables.ts';
 import { openAttempts } from './attempts.ts';
@@ -305,7 +306,11 @@ async function remember(
       .where(and(eq(bindings.issuer, issuer), eq(bindings.email, email)));
     boundEmail = binding!.person === row!.id ? email : null;
   }
-  const [current] = await tx.update(people).set({ boundEmail }).where(eq(people.id, row!.id)).returning();
+  const [current] = await tx
+    .update(people)
+    .set({ boundEmail, verifiedEmail: email })
+    .where(eq(people.id, row!.id))
+    .returning();
   const person: Person = current!;
   const actor = `person:${person.id}`;
   const signedIn = tenants.map(

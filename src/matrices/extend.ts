@@ -60,6 +60,7 @@ export function extended(own: Source): { source: Source; problems: Problem[] } {
   };
   const source: Source = {
     file: own.file,
+    text: own.text,
     value: part.value,
     where: path => {
       const [from, there] = find(path);

@@ -5,6 +5,7 @@ import { canonicalize } from 'json-canonicalize';
 import type { z } from 'zod';
 import type { Engagement } from '../domain/decision.ts';
 import type { Matrix } from '../domain/matrix.ts';
+import type { VersionTexts } from '../domain/proposal.ts';
 import type { Inventory } from '../domain/target.ts';
 import { type Expectations, expectationsSchema } from './expectations-schema.ts';
 import { extended } from './extend.ts';
@@ -14,6 +15,7 @@ import { matrixSchema } from './schema.ts';
 import { openSource, type Path, parseSource, type Source, shapeProblems } from './source.ts';
 import { inventorySchema } from './targets-schema.ts';
 
+export type { VersionTexts } from '../domain/proposal.ts';
 export type { Expectation, Expectations } from './expectations-schema.ts';
 
 /** What a tenant's folder holds, or everything that is wrong with it. */
@@ -24,6 +26,7 @@ export type Reading =
       readonly engagement: Engagement;
       /** `null` when the folder has no expectations. */
       readonly expectations: Expectations | null;
+      readonly texts: VersionTexts;
       /** Where a part of a file stands. `key`: where its key does. */
       readonly locate: (file: 'matrix' | 'targets' | 'expectations', path: Path, key?: 'key') => Place;
     }
@@ -46,13 +49,6 @@ export function readEngagement(folder: string, options: { readonly anyFolder?: b
     },
     options.anyFolder ? null : basename(resolve(folder)),
   );
-}
-
-/** The texts of a version as they were sent, under the names that its files have. */
-export interface VersionTexts {
-  readonly matrix: string;
-  readonly targets: string;
-  readonly expectations: string | null;
 }
 
 /** The same as `readEngagement`, of texts that came without a folder. The tenant must be called `tenant`. */
@@ -97,6 +93,11 @@ function readOpened(
     folder,
     engagement: engagementOf(matrix.source.value as Matrix, targets.source.value as Inventory),
     expectations: (sources.expectations?.value as Expectations | undefined) ?? null,
+    texts: {
+      matrix: sources.matrix.text,
+      targets: sources.targets.text,
+      expectations: sources.expectations?.text ?? null,
+    },
     locate: (name, path, key) => {
       const source = sources[name];
       if (!source) return { file: join(folder, 'expectations.yaml'), line: 1, column: 1 };

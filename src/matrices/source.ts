@@ -40,6 +40,7 @@ export type Path = readonly PropertyKey[];
 /** One parsed file: its value, and where in the text each part of it stands. */
 export interface Source {
   readonly file: string;
+  readonly text: string;
   /** As YAML 1.2 core reads it; nothing filled in. */
   readonly value: unknown;
   /** Where the value at a path stands; for a path that is not there, the deepest part that is. */
@@ -138,6 +139,7 @@ export function parseSource(file: string, text: string): { source: Source | null
   }
   const source = {
     file,
+    text,
     value,
     where: (path: Path) => at(offsetOf(document, path, false)),
     whereKey: (path: Path) => at(offsetOf(document, path, true)),

@@ -29,7 +29,9 @@ export type MessageKind =
   | 'consulted'
   | 'informed'
   | 'escalated'
-  | 'lockout';
+  | 'lockout'
+  | 'version-proposed'
+  | 'version-in-force';
 
 /** A row of `kinds.ts`. */
 export interface NotifierKind {

@@ -1,35 +1,40 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engagement } from '../domain/decision.ts';
 import { problemText } from '../matrices/problem.ts';
 import { readEngagement } from '../matrices/read.ts';
-import type { Clock } from '../store/commit.ts';
 import type { Engagements } from '../store/engagements.ts';
+import type { FolderVersion, TakenIn } from '../store/proposals.ts';
 
-/** The folder that users write: one folder a tenant. */
+/**
+ * The folder that users write: one folder a tenant. It brings tenants in; what is in force there changes by both
+ * parties' signatures alone.
+ */
 export interface Policies {
   /**
-   * Reads all of it; what is wrong leaves the version in force untouched, and is told as `file:line:column …`. One
-   * tenant's folder keeps no other from being served, not even one that fails as no folder should.
+   * Reads all of it; what is wrong changes nothing, and is told as `file:line:column …`. One tenant's folder keeps no
+   * other from being served, not even one that fails as no folder should.
    */
   reload(): Promise<readonly string[]>;
   /**
    * One round of looking for tenants that are not served yet. A folder counts once two rounds found it the same, so
-   * that one which is still being copied is left alone, and a bad one is told of once. Tenants that are served
-   * change at `reload` alone: half of an edit must not come into force.
+   * that one which is still being copied is left alone, and a bad one is told of once. Tenants that are served are
+   * looked at again at `reload` alone: half of an edit must not be put up for signing.
    */
   lookForNew(): Promise<void>;
 }
 
-/** @param welcome prepares what a tenant needs beside its matrix; safe to call again */
+/**
+ * @param takeIn see `store/proposals.ts`
+ * @param welcome prepares what a tenant needs beside its matrix; safe to call again
+ */
 export function openPolicies(parts: {
   folder: string;
-  engagements: Engagements;
+  engagements: Pick<Engagements, 'all'>;
+  takeIn: (version: FolderVersion) => Promise<TakenIn>;
   welcome: (tenant: string) => Promise<void>;
-  clock: Clock;
   logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }): Policies {
-  const { folder, engagements, welcome, clock, logger } = parts;
+  const { folder, engagements, takeIn, welcome, logger } = parts;
   /** How each unserved folder looked in the last round, and whether it was read as it looked then. */
   const seen = new Map<string, { look: string; read: boolean }>();
   /** Why a tenant could not be taken in when that was last tried. */
@@ -42,9 +47,9 @@ export function openPolicies(parts: {
       for (const problem of problems) logger.error({ tenant: name }, problem);
       return problems;
     }
-    const { engagement } = read;
-    if (await engagements.putInForce({ engagement, source: sourceOf(engagement) }, clock.now()))
-      logger.info({ tenant: name, digest: engagement.digest }, 'a matrix version is in force');
+    const { engagement, expectations, texts } = read;
+    const became = await takeIn({ engagement, expectations, texts });
+    if (became !== 'unchanged') logger.info({ tenant: name, digest: engagement.digest }, WHAT_BECAME[became]);
     await welcome(name);
     return [];
   };
@@ -127,5 +132,8 @@ async function lookOf(folder: string): Promise<string> {
   return (await Promise.all(looks)).join('\n');
 }
 
-/** What a version is stored as: its two documents, as parsed. */
-const sourceOf = ({ matrix, targets }: Engagement): string => JSON.stringify({ matrix, targets });
+const WHAT_BECAME: Readonly<Record<Exclude<TakenIn, 'unchanged'>, string>> = {
+  'in-force': 'a matrix version is in force, unsigned',
+  waits: 'a matrix version waits for both signatures; nothing opens before',
+  differs: 'the folder is not what is in force, and changes nothing: put it up with sallyport matrix propose',
+};

@@ -30,6 +30,9 @@ export function openBooks(
     route: Route;
     url: URL;
     asking: Outside['asking'];
+    installation: Outside['installation'];
+    /** Whether a version that nobody signed may be in force: the demo's first. */
+    unsigned: boolean;
     clock: Clock;
     databaseTime: DatabaseTime;
   },
@@ -39,8 +42,8 @@ export function openBooks(
   /** Why our clock and the database's do not agree, as one line; null while they do. */
   apart: () => Promise<string | null>;
 } {
-  const { keyring, parse, createAuthority, watched, clock, databaseTime } = parts;
-  const engagements = openEngagements(database, parse);
+  const { keyring, createAuthority, watched, clock, databaseTime } = parts;
+  const engagements = openEngagements(database, parts);
   const surroundings = { ...parts, engagements };
   const over = (by: Database, served: Engagements): Books => ({
     database: by,
@@ -50,7 +53,7 @@ export function openBooks(
   });
   return {
     books: over(database, engagements),
-    reserved: over(database.reserved, openEngagements(database.reserved, parse)),
+    reserved: over(database.reserved, openEngagements(database.reserved, parts)),
     apart: async () => whyApart(await skewBetween(clock, () => databaseTime(database.installation))),
   };
 }

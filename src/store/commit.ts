@@ -4,11 +4,14 @@ import type { Change, Letter, Look, Outside, Step } from '../elevation/contract.
 import type { Message } from '../notifiers/contract.ts';
 import type { Clock } from './clock.ts';
 import type { Database, Transaction } from './database.ts';
+import type { EngagementCache } from './engagements.ts';
+import { freshId } from './fresh-id.ts';
 import { appendEvents } from './log.ts';
-import { type EngagementCache, lookIn } from './look.ts';
+import { lookIn } from './look.ts';
+import { matrixVersions, proposals, signatures, tenants } from './matrix-tables.ts';
 import { withinPace } from './paced-events.ts';
 import { type DatabaseTime, skewBetween } from './skew.ts';
-import { approvals, grants, outbox, requests, sessions, tenants } from './tables.ts';
+import { approvals, grants, outbox, requests, sessions } from './tables.ts';
 
 export type { Clock } from './clock.ts';
 
@@ -32,6 +35,7 @@ export function committer(
     route: Route;
     url: URL;
     asking: Outside['asking'];
+    installation: Outside['installation'];
     databaseTime: DatabaseTime;
   },
 ): Commit {
@@ -42,6 +46,7 @@ export function committer(
         id: freshId,
         salt: () => randomBytes(16),
         asking: surroundings.asking,
+        installation: surroundings.installation,
       };
       const { result, changes, events, letters, cuts } = await step(
         lookIn(tx, surroundings.engagements, () =>
@@ -58,12 +63,6 @@ export function committer(
     });
 }
 
-/** 80 random bits in Crockford's base 32, lower case: unguessable enough to name, short enough to read out. */
-export function freshId(prefix: string): string {
-  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-  return `${prefix}_${Array.from(randomBytes(16), byte => alphabet[byte & 31]).join('')}`;
-}
-
 async function carryOut(tx: Transaction, tenant: string, change: Change): Promise<void> {
   if ('insert' in change) {
     switch (change.insert) {
@@ -78,6 +77,17 @@ async function carryOut(tx: Transaction, tenant: string, change: Change): Promis
         return;
       case 'session':
         await tx.insert(sessions).values(change.record);
+        return;
+      case 'proposal': {
+        const { texts, ...rest } = change.record;
+        await tx.insert(proposals).values({ ...rest, texts: texts && JSON.stringify(texts) });
+        return;
+      }
+      case 'signature':
+        await tx.insert(signatures).values(change.record);
+        return;
+      case 'version':
+        await tx.insert(matrixVersions).values(change.record).onConflictDoNothing();
         return;
       case 'tenant':
         throw new Error('a tenant comes into being by its matrix');
@@ -96,8 +106,15 @@ async function carryOut(tx: Transaction, tenant: string, change: Change): Promis
     case 'tenant':
       await tx.update(tenants).set(change.set).where(eq(tenants.id, change.id));
       return;
+    case 'proposal': {
+      const { state, closedAt, closedBy } = change.set;
+      await tx.update(proposals).set({ state, closedAt, closedBy }).where(eq(proposals.id, change.id));
+      return;
+    }
     case 'approval':
-      throw new Error('an answer is never changed');
+    case 'signature':
+    case 'version':
+      throw new Error(`what was said or signed is never changed: ${change.update}`);
   }
 }
 

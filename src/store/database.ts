@@ -56,6 +56,9 @@ const WRITABLE: Readonly<Record<string, string>> = {
   served_tenant: 'insert',
   tenant: 'insert, update',
   matrix_version: 'insert',
+  // What was put up or signed stays as it is: only how far it got changes.
+  matrix_proposal: 'insert, update (state, closed_at, closed_by)',
+  matrix_signature: 'insert',
   person: 'insert, update',
   email_binding: 'insert',
   sign_in_attempt: 'insert, delete',

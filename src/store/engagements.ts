@@ -1,52 +1,89 @@
-import { eq } from 'drizzle-orm';
-import type { AuditEvent } from '../domain/audit-event.ts';
+import { and, eq } from 'drizzle-orm';
 import type { Engagement } from '../domain/decision.ts';
+import type { Matrix } from '../domain/matrix.ts';
+import { type Installation, installationDigest } from '../domain/version.ts';
+import type { Unsettled } from '../elevation/contract.ts';
 import type { Database, Transaction } from './database.ts';
-import { appendEvents } from './log.ts';
-import { type EngagementCache, engagementIn } from './look.ts';
-import { matrixVersions, servedTenants, tenants } from './tables.ts';
+import { matrixVersions, tenants } from './matrix-tables.ts';
+
+export type TenantRow = typeof tenants.$inferSelect;
 
 export interface TenantSummary {
   readonly tenant: string;
   readonly engagement: Engagement;
   readonly lockedOutAt: Date | null;
+  /** Why nothing can be opened by what is served; `null`: it is in force. */
+  readonly unsettled: Unsettled | null;
 }
 
-/** A version as it was parsed, and the text that stands for it in the database. */
-export interface ReadVersion {
-  readonly engagement: Engagement;
-  /** JSON of `{matrix, targets}`. */
-  readonly source: string;
+/** Parsed versions by digest: what a digest stands for never changes, which of them is in force is read each time. */
+export interface EngagementCache {
+  get(tenant: string, digest: string): Engagement | undefined;
+  /** Parses and remembers. */
+  put(tenant: string, digest: string, source: string): Engagement;
+  /** The same version with the people whom its named emails mean. */
+  bound(engagement: Engagement, bindings: TenantRow['bindings']): Engagement;
+  unsettled(row: TenantRow, matrix: Matrix): Unsettled | null;
 }
 
 /** The engagements that are served. Which version is in force is read from the database each time. */
 export interface Engagements extends EngagementCache {
   all(): Promise<TenantSummary[]>;
   one(tenant: string): Promise<TenantSummary | null>;
-  /** Puts a version in force, and says so in the log; one that is in force already changes nothing. */
-  putInForce(version: ReadVersion, now: Date): Promise<boolean>;
+  /** A version that was in force once, with the named people as they are in `today`. */
+  version(today: Engagement, digest: string): Promise<Engagement | null>;
 }
 
-/** @param parse makes an engagement of a stored version; a version that was in force once always parses. */
-export function openEngagements(database: Database, parse: (source: string) => Engagement): Engagements {
+export function openEngagements(
+  database: Database,
+  parts: {
+    /** Makes an engagement of a stored version; a version that was in force once always parses. */
+    readonly parse: (source: string) => Engagement;
+    readonly installation: (matrix: Matrix) => Installation;
+    /** Whether a version that nobody signed may be in force: the demo's first. */
+    readonly unsigned: boolean;
+  },
+): Engagements {
   const parsed = new Map<string, Engagement>();
+  const bound = new WeakMap<Engagement, { text: string; engagement: Engagement }>();
+  const installed = new WeakMap<Matrix, string>();
   const cache: EngagementCache = {
     get: (tenant, digest) => parsed.get(`${tenant} ${digest}`),
     put: (tenant, digest, source) => {
-      const engagement = parse(source);
+      const engagement = parts.parse(source);
       if (engagement.digest !== digest)
         throw new Error(`the stored version of ${tenant} is not what its digest says`);
       parsed.set(`${tenant} ${digest}`, engagement);
       return engagement;
     },
+    bound: (engagement, bindings) => {
+      if (bindings === null) return engagement;
+      // The same object each time, since what follows from an engagement is worked out once for each.
+      const text = JSON.stringify(bindings);
+      const known = bound.get(engagement);
+      if (known?.text === text) return known.engagement;
+      const made = Object.freeze({ ...engagement, bindings });
+      bound.set(engagement, { text, engagement: made });
+      return made;
+    },
+    unsettled: (row, matrix) => {
+      if (row.proposal === null) return parts.unsigned && row.unsignedInForce ? null : 'first-version';
+      const digest = installed.get(matrix) ?? installationDigest(parts.installation(matrix));
+      installed.set(matrix, digest);
+      return row.installation === digest ? null : 'installation';
+    },
   };
-  const summaries = (tx: Transaction, rows: (typeof tenants.$inferSelect)[]): Promise<TenantSummary[]> =>
+  const summaries = (tx: Transaction, rows: TenantRow[]): Promise<TenantSummary[]> =>
     Promise.all(
-      rows.map(async row => ({
-        tenant: row.id,
-        engagement: await engagementIn(tx, cache, row),
-        lockedOutAt: row.lockedOutAt,
-      })),
+      rows.map(async row => {
+        const engagement = await engagementIn(tx, cache, row);
+        return {
+          tenant: row.id,
+          engagement,
+          lockedOutAt: row.lockedOutAt,
+          unsettled: cache.unsettled(row, engagement.matrix),
+        };
+      }),
     );
   return {
     ...cache,
@@ -57,27 +94,38 @@ export function openEngagements(database: Database, parse: (source: string) => E
         const [found] = await summaries(tx, await tx.select().from(tenants).where(eq(tenants.id, tenant)));
         return found ?? null;
       }),
-    putInForce: ({ engagement, source }, now) =>
-      database.within([engagement.tenant], async tx => {
-        const { tenant, digest, matrix } = engagement;
-        await tx.insert(servedTenants).values({ id: tenant, since: now }).onConflictDoNothing();
-        await tx
-          .insert(matrixVersions)
-          .values({ tenant, digest, version: matrix.version, source, at: now })
-          .onConflictDoNothing();
-        await tx.insert(tenants).values({ id: tenant, matrix: '' }).onConflictDoNothing();
-        const [row] = await tx.select().from(tenants).where(eq(tenants.id, tenant)).for('update');
-        if (row!.matrix === digest) return false;
-        await tx.update(tenants).set({ matrix: digest }).where(eq(tenants.id, tenant));
-        const inForce: AuditEvent = {
-          tenant,
-          action: 'matrix.in-force',
-          actor: 'broker',
-          subject: `tenant:${tenant}`,
-          data: { digest, version: matrix.version, previous: row!.matrix || null, signed: false },
-        };
-        await appendEvents(tx, [inForce]);
-        return true;
-      }),
+    version: async (today, digest) => {
+      const { tenant, bindings = null } = today;
+      if (digest === today.digest) return today;
+      const found = await database.within([tenant], tx => storedVersion(tx, cache, tenant, digest));
+      return found && cache.bound(found, bindings && [...bindings]);
+    },
   };
+}
+
+/** The version that a tenant's row names, with whom its named emails mean. */
+export async function engagementIn(
+  tx: Transaction,
+  cache: EngagementCache,
+  { id, matrix, bindings }: Pick<TenantRow, 'id' | 'matrix' | 'bindings'>,
+): Promise<Engagement> {
+  const version = await storedVersion(tx, cache, id, matrix);
+  if (!version) throw new Error(`the version in force of ${id} is not stored`);
+  return cache.bound(version, bindings);
+}
+
+/** A version that was in force once, or waits for its first signatures. */
+export async function storedVersion(
+  tx: Transaction,
+  cache: EngagementCache,
+  tenant: string,
+  digest: string,
+): Promise<Engagement | null> {
+  const known = cache.get(tenant, digest);
+  if (known) return known;
+  const [version] = await tx
+    .select()
+    .from(matrixVersions)
+    .where(and(eq(matrixVersions.tenant, tenant), eq(matrixVersions.digest, digest)));
+  return version ? cache.put(tenant, digest, version.source) : null;
 }

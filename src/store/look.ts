@@ -1,30 +1,14 @@
 import { and, desc, eq, gt, inArray, isNull, lte, min, sql } from 'drizzle-orm';
-import type { Engagement } from '../domain/decision.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
 import { putBackSince } from '../elevation/agreed-clocks.ts';
 import type { Look } from '../elevation/contract.ts';
 import type { Transaction } from './database.ts';
+import { type EngagementCache, engagementIn, storedVersion } from './engagements.ts';
 import { entriesWithin } from './log.ts';
-import {
-  approvals,
-  grants,
-  hostKeys,
-  logEntries,
-  logHeads,
-  matrixVersions,
-  people,
-  requests,
-  sessions,
-  tenants,
-} from './tables.ts';
-
-/** Parsed versions by digest: what a digest stands for never changes, which of them is in force is read each time. */
-export interface EngagementCache {
-  get(tenant: string, digest: string): Engagement | undefined;
-  /** Parses and remembers. */
-  put(tenant: string, digest: string, source: string): Engagement;
-}
+import { proposals, signatures, tenants } from './matrix-tables.ts';
+import { proposalOf, proposedOf } from './proposals.ts';
+import { approvals, grants, hostKeys, logEntries, logHeads, people, requests, sessions } from './tables.ts';
 
 type Row<T extends { $inferSelect: unknown }> = T['$inferSelect'];
 
@@ -36,11 +20,19 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
   const one = async <T>(rows: PromiseLike<T[]>): Promise<T | null> => (await rows)[0] ?? null;
   const inForce = async (id: string, lock: 'share' | 'update') => {
     const row = await one(tx.select().from(tenants).where(eq(tenants.id, id)).for(lock));
-    return row && { engagement: await engagementIn(tx, cache, row), lockedOutAt: row.lockedOutAt };
+    if (!row) return null;
+    const engagement = await engagementIn(tx, cache, row);
+    return {
+      engagement,
+      lockedOutAt: row.lockedOutAt,
+      unsettled: cache.unsettled(row, engagement.matrix),
+      base: row.document ?? (row.unsignedInForce ? row.matrix : null),
+    };
   };
   return {
     tenant: id => inForce(id, 'share'),
     tenantAlone: id => inForce(id, 'update'),
+    version: (tenant, digest) => storedVersion(tx, cache, tenant, digest),
     peopleOf: issuers =>
       issuers.length === 0
         ? Promise.resolve([])
@@ -133,6 +125,24 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
             .where(and(inArray(sessions.grant, [...held]), isNull(sessions.endedAt)))) as ReturnType<
         Look['openSessions']
       >,
+    proposal: async id => {
+      const proposal = await one(tx.select().from(proposals).where(eq(proposals.id, id)).for('update'));
+      if (!proposal) return null;
+      return proposedOf(
+        cache,
+        proposalOf(proposal),
+        await tx.select().from(signatures).where(eq(signatures.proposal, id)),
+      );
+    },
+    openProposals: async tenant =>
+      (
+        await tx
+          .select()
+          .from(proposals)
+          .where(and(eq(proposals.tenant, tenant), eq(proposals.state, 'open')))
+          .orderBy(proposals.proposedAt)
+          .for('update')
+      ).map(proposalOf),
     hostKeys: async (tenant, target) =>
       (
         await tx
@@ -142,20 +152,4 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
           .orderBy(sql`${hostKeys.pinnedAt}`)
       ).map(row => row.key),
   };
-}
-
-/** The version in force of a tenant's row. */
-export async function engagementIn(
-  tx: Transaction,
-  cache: EngagementCache,
-  row: { readonly id: string; readonly matrix: string },
-): Promise<Engagement> {
-  const known = cache.get(row.id, row.matrix);
-  if (known) return known;
-  const [version] = await tx
-    .select()
-    .from(matrixVersions)
-    .where(and(eq(matrixVersions.tenant, row.id), eq(matrixVersions.digest, row.matrix)));
-  if (!version) throw new Error(`the version in force of ${row.id} is not stored`);
-  return cache.put(row.id, row.matrix, version.source);
 }

@@ -3,7 +3,7 @@ import type { Person } from '../domain/person.ts';
 import type { Session } from '../domain/session.ts';
 import type { HeldSession } from '../elevation/renew-leases.ts';
 import type { Database } from './database.ts';
-import { grants, logEntries, people, sessions } from './tables.ts';
+import { grants, logEntries, people, requests, sessions } from './tables.ts';
 
 export interface SessionWithPerson {
   readonly session: Session;
@@ -43,12 +43,13 @@ export async function listSessions(
 export async function sessionsHeld(
   database: Database,
   ids: readonly string[],
-): Promise<(HeldSession & { readonly tenant: string })[]> {
+): Promise<(Omit<HeldSession, 'givenUnder'> & { readonly tenant: string; readonly version: string })[]> {
   if (ids.length === 0) return [];
   const rows = await database.everywhere(tx =>
     tx
       .select({
         tenant: sessions.tenant,
+        version: sql<string>`${requests.decision}->>'matrix'`,
         session: { id: sessions.id, endedAt: sessions.endedAt },
         grant: grants,
         person: people,
@@ -60,7 +61,8 @@ export async function sessionsHeld(
       .from(sessions)
       .innerJoin(people, eq(people.id, sessions.person))
       .innerJoin(grants, eq(grants.id, sessions.grant))
+      .innerJoin(requests, eq(requests.id, grants.request))
       .where(inArray(sessions.id, [...ids])),
   );
-  return rows as (HeldSession & { tenant: string })[];
+  return rows as Awaited<ReturnType<typeof sessionsHeld>>;
 }

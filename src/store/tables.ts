@@ -1,54 +1,9 @@
-import {
-  bigint,
-  customType,
-  index,
-  integer,
-  jsonb,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  uniqueIndex,
-  uuid,
-} from 'drizzle-orm/pg-core';
+import { index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { Decision } from '../domain/decision.ts';
 import type { Party } from '../domain/party.ts';
 import type { Display } from '../domain/request.ts';
 import type { Message } from '../notifiers/contract.ts';
-
-const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
-const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 });
-const count = (name: string) => bigint(name, { mode: 'number' });
-
-/** Which tenants are served: their names alone, so that the broker's own rounds know where to look. */
-export const servedTenants = pgTable('served_tenant', {
-  id: text('id').primaryKey(),
-  since: moment('since').notNull(),
-});
-
-/** An engagement that is served, and the digest of the matrix version in force. */
-export const tenants = pgTable('tenant', {
-  id: text('id').primaryKey(),
-  matrix: text('matrix').notNull(),
-  lockedOutAt: moment('locked_out_at'),
-  lockedOutBy: text('locked_out_by'),
-  lockoutReason: text('lockout_reason'),
-  lockoutSalt: bytes('lockout_salt'),
-});
-
-/** Every version that was ever in force, as it was parsed: old decisions stay explainable. */
-export const matrixVersions = pgTable(
-  'matrix_version',
-  {
-    tenant: text('tenant').notNull(),
-    digest: text('digest').notNull(),
-    version: text('version').notNull(),
-    /** JSON of `{matrix, targets}` as parsed; text, since jsonb would refuse U+0000. */
-    source: text('source').notNull(),
-    at: moment('at').notNull(),
-  },
-  t => [primaryKey({ columns: [t.tenant, t.digest] })],
-);
+import { bytes, count, moment } from './columns.ts';
 
 export const people = pgTable(
   'person',
@@ -60,6 +15,8 @@ export const people = pgTable(
     email: text('email'),
     /** The email, lower case, if it is verified and bound to this identity; the only one that a matrix may mean. */
     boundEmail: text('bound_email'),
+    /** The email, lower case, if the last sign-in's provider verified it, whoever it is bound to. */
+    verifiedEmail: text('verified_email'),
     groups: jsonb('groups').$type<string[]>().notNull(),
     claims: jsonb('claims').$type<Record<string, string>>().notNull(),
     authenticatedAt: moment('authenticated_at').notNull(),

@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../api/application.ts';
 import { mayReadLog } from '../domain/permission.ts';
 import { visible } from '../domain/visible-text.ts';
+import type { Unsettled } from '../elevation/contract.ts';
 import { type AssetName, assetUrl } from './assets.ts';
 import { Moment, Notice, Sides } from './parts.tsx';
 import type { Reader } from './reader.ts';
@@ -120,6 +121,11 @@ export function SwitchForms({ reader, path }: { reader: Pick<Reader, 'others'>; 
   );
 }
 
+const UNSETTLED: Readonly<Record<Unsettled, string>> = {
+  'first-version': 'no version is signed by both parties yet',
+  installation: 'its issuers or channels are not those that both parties signed',
+};
+
 /** What everybody of an engagement must know before anything else. */
 function Banners({ reader }: { reader: Reader }) {
   return (
@@ -134,6 +140,13 @@ function Banners({ reader }: { reader: Reader }) {
           </Notice>
         ) : null;
       })}
+      {reader.memberships.map(({ tenant, unsettled }) =>
+        unsettled === null ? null : (
+          <Notice kind="waiting" title={`Nothing opens in ${tenant}: ${UNSETTLED[unsettled]}`}>
+            <a href={`/matrix/proposals?tenant=${encodeURIComponent(tenant)}`}>Versions and signatures</a>
+          </Notice>
+        ),
+      )}
     </>
   );
 }

@@ -7,7 +7,9 @@ import { replayPages } from './auditor/replay.tsx';
 import { sessionPages } from './auditor/sessions.tsx';
 import { devicePages } from './device.tsx';
 import { firstScreen } from './first-screen.tsx';
+import { disallowedPages } from './matrix/disallowed.tsx';
 import { matrixPage } from './matrix/page.tsx';
+import { proposalPages } from './matrix/proposals.tsx';
 import { swimlanePages } from './matrix/swimlane.tsx';
 import { readerOf, rememberReader } from './reader.ts';
 import { askPages } from './requester/ask.tsx';
@@ -41,6 +43,8 @@ export function mountPages(server: Api, app: Application): void {
   logPages(routes, app);
   matrixPage(routes, app);
   swimlanePages(routes);
+  proposalPages(routes, app);
+  disallowedPages(routes, app);
 }
 
 function assets(server: Api): void {

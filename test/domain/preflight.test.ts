@@ -34,6 +34,7 @@ const seen = (who: Member, hours = 1, change: Partial<Person> = {}): Window['peo
     name: who.handle,
     email: who.email,
     boundEmail: who.email,
+    verifiedEmail: who.email,
     groups: who.groups,
     claims: {},
     authenticatedAt: new Date(NOW - hours * HOUR),

@@ -21,7 +21,12 @@ async function knock(cells: Record<string, Gives>, grants: Grant[], asked: Parti
   );
   const { issuer } = engagement().matrix.parties.msp;
   const look: Partial<Look> = {
-    tenant: async () => ({ engagement: engagement({ activities }), lockedOutAt: null }),
+    tenant: async () => ({
+      engagement: engagement({ activities }),
+      lockedOutAt: null,
+      unsettled: null,
+      base: null,
+    }),
     clockSkew: async () => 0,
     liveGrants: async () => grants,
     clockPutBack: async () => false,

@@ -38,7 +38,13 @@ const grant: Grant = {
   endReason: null,
 };
 
-const held: HeldSession = { session: { id: 's_1', endedAt: null }, grant, person, terminated: false };
+const held: HeldSession = {
+  session: { id: 's_1', endedAt: null },
+  grant,
+  person,
+  terminated: false,
+  givenUnder: null,
+};
 const withGrant = (change: Partial<Grant>): HeldSession => ({ ...held, grant: { ...grant, ...change } });
 const inForce = { engagement: tiny, lockedOutAt: null };
 const under = (bend: Parameters<typeof engagement>[0]) => ({
@@ -54,6 +60,11 @@ describe('a session that runs is renewed', () => {
       'though the sign-in has grown old meanwhile: that opens nothing new, and ends nothing',
       held,
       under({ row: { sign_in_within: '10m' } }),
+    ],
+    [
+      'though a version that came into force since no longer gives it: its owner decides',
+      { ...held, givenUnder: tiny },
+      under({ row: { gives: { ssh: ['backup'] } } }),
     ],
     [
       'in a lockout, if it is the client’s own',
@@ -102,6 +113,12 @@ describe('a session that runs is not renewed', () => {
       held,
       under({ row: { gives: { ssh: ['backup'] } } }),
       /no longer gives root/,
+    ],
+    [
+      'when its squad was not responsible under the version that gave it either',
+      { ...held, givenUnder: under({ row: { R: ['msp/night'] } }).engagement },
+      under({ row: { R: ['msp/night'], for: '5h' } }),
+      /no longer in a squad/,
     ],
     ['when its squad is not responsible', held, under({ row: { R: ['msp/night'] } }), /no longer in a squad/],
   ])('%s', (_, session, tenant, why) => {

@@ -6,6 +6,7 @@ import { putBackSince } from '../../src/elevation/agreed-clocks.ts';
 import { steadyClock } from '../../src/schedule/steady-clock.ts';
 import { databaseTime } from '../../src/store/skew.ts';
 import { ask, granted, logOf, RESTORE, raised } from '../fixtures/raised.ts';
+import { putInForce } from '../fixtures/signed.ts';
 import { startSshd } from '../recorder/sshd.ts';
 
 const SECOND = 1000;
@@ -171,12 +172,12 @@ describe('a target whose clock is off', () => {
     const source = readFileSync(path, 'utf8');
     try {
       writeFileSync(path, source.replace(`127.0.0.1:${stage().db01.port}`, `127.0.0.1:${host.port}`));
-      expect(await broker.reload()).toEqual([]);
+      await putInForce(stage());
       await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: host.hostKey, replace: true });
       await work();
     } finally {
       writeFileSync(path, source);
-      expect(await broker.reload()).toEqual([]);
+      await putInForce(stage());
       await host.stop();
     }
   }

@@ -9,6 +9,7 @@ import { execute } from '../../src/demo/stage.ts';
 import { mountPages } from '../../src/web/pages.tsx';
 import { ask, granted, logOf } from '../fixtures/raised.ts';
 import { LABS, raiseTwoTenants, type TwoTenants } from '../fixtures/second-tenant.ts';
+import { folderOf, sign } from '../fixtures/signed.ts';
 
 /** What belongs to the installation: whoever adds a table puts it under a tenant's policy, or here with a reason. */
 const OF_NO_TENANT: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ const OF_NO_TENANT: Readonly<Record<string, string>> = {
 const SECRETS = ['Restore the patient table', 'Maya Okafor', '@acme.example', 'Acme Health', 'INC-7'];
 
 let two: TwoTenants;
-let acme: { request: string; grant: string; session: string; log: number };
+let acme: { request: string; grant: string; session: string; proposal: string; log: number };
 
 beforeAll(async () => {
   two = await raiseTwoTenants();
@@ -44,7 +45,15 @@ beforeAll(async () => {
   await stage.api('audrey', 'GET', '/audit/checkpoint');
   await stage.chat.waitFor(() => true);
   const { json } = await stage.api('audrey', 'GET', '/sessions');
-  acme = { request: grant.request, grant: grant.id, session: json.sessions[0].id, log: 0 };
+  const put = await stage.api('alex', 'POST', '/matrix/proposals', folderOf(stage));
+  expect((await sign(stage, 'alex', put.json)).json).toEqual({ in_force: false });
+  acme = {
+    request: grant.request,
+    grant: grant.id,
+    session: json.sessions[0].id,
+    proposal: put.json.id,
+    log: 0,
+  };
   acme.log = (await theirs()).length;
 });
 
@@ -188,7 +197,8 @@ describe('through the API', () => {
         `http://x/api/v1${path.replace(/\{(\w+)\}/g, (_, name) => standIn(path, name))}`,
       );
       for (const { in: place, name } of operation.parameters ?? [])
-        if (place === 'query') address.searchParams.set(name, QUERY[name] ?? missing(path, name));
+        if (place === 'query' && name !== IN_PLACE_OF_A_TARGET)
+          address.searchParams.set(name, QUERY[name] ?? missing(path, name));
       const schema = operation.requestBody?.content['application/json']?.schema;
       const body = schema && example(described, schema, path);
       const answer = await call(method, address.pathname + address.search, body);
@@ -214,6 +224,8 @@ describe('through the API', () => {
     if (path.startsWith('/grants/')) return acme.grant;
     if (path.startsWith('/sessions/')) return acme.session;
     if (path.startsWith('/targets/')) return 'db01.acme';
+    if (path.startsWith('/matrix/proposals/')) return acme.proposal;
+    if (path.startsWith('/matrix/versions/')) return '0'.repeat(64);
     if (path.startsWith('/tokens/')) return 'tok_0123456789abcdef';
     return missing(path, name);
   };
@@ -231,14 +243,16 @@ describe('on the pages', () => {
           ? acme.request
           : path.startsWith('/sessions/')
             ? acme.session
-            : (PAGE[name] ?? missing(path, name)),
+            : path.startsWith('/matrix/proposals/')
+              ? acme.proposal
+              : (PAGE[name] ?? missing(path, name)),
       );
       if (address.startsWith('/signin/') || address === '/signout') continue;
       const page = await two.lena.ask(new URL(`${address}?tenant=acme&target=db01.acme`, two.stage.url));
       // Whoever comes to sign in sees the parties' names (SECURITY.md).
       for (const secret of SECRETS.filter(one => address !== '/signin' || one !== 'Acme Health'))
         expect(page.body.toString(), address).not.toContain(secret);
-      if (/^\/(r|sessions)\/./.test(address)) expect(page.status, address).toBe(404);
+      if (/^\/(r|sessions|matrix\/proposals)\/./.test(address)) expect(page.status, address).toBe(404);
     }
   });
 });
@@ -261,6 +275,9 @@ const missing = (path: string, name: string): never => {
   throw new Error(`${path}: say here what stands for ${name}`);
 };
 
+/** Said with a target, it is a wrong call. */
+const IN_PLACE_OF_A_TARGET = 'address';
+
 const QUERY: Readonly<Record<string, string>> = {
   tenant: 'acme',
   target: 'db01.acme',
@@ -269,6 +286,7 @@ const QUERY: Readonly<Record<string, string>> = {
   live: 'true',
   to: '3',
   fingerprint: 'SHA256:AAAA',
+  severity: 'sev1',
 };
 
 const PAGE: Readonly<Record<string, string>> = { id: 'AAAAAAAAAAAAAAAAAAAAAA', key: '0', name: 'x' };
@@ -294,12 +312,13 @@ function operationsOf(described: Described) {
 function example(described: Described, schema: Described, path: string): unknown {
   if (schema.$ref)
     return example(described, described.components.schemas[schema.$ref.split('/').at(-1)], path);
+  if (schema.anyOf) return example(described, schema.anyOf[0], path);
   const properties = Object.entries<Described>(schema.properties ?? {});
   const needed = properties.filter(([name]) => (schema.required ?? []).includes(name) || name === 'tenant');
   return Object.fromEntries(needed.map(([name]) => [name, BODY[name] ?? missing(path, name)]));
 }
 
-const BODY: Readonly<Record<string, string>> = {
+const BODY: Readonly<Record<string, unknown>> = {
   tenant: 'acme',
   target: 'db01.acme',
   for: '1h',
@@ -308,4 +327,9 @@ const BODY: Readonly<Record<string, string>> = {
   host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH',
   public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH',
   label: 'x',
+  at: '2026-11-24T10:00',
+  document: '0'.repeat(64),
+  matrix: 'matrix: acme',
+  targets: 'targets: {}',
+  grants: ['g_0123456789abcdef'],
 };

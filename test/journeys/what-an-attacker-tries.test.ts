@@ -9,6 +9,7 @@ import { execute, options } from '../../src/demo/stage.ts';
 import { Visitor } from '../../src/demo/visitor.ts';
 import { checkpoints, sessions } from '../../src/store/tables.ts';
 import { ask, granted, logOf, raised } from '../fixtures/raised.ts';
+import { putInForce } from '../fixtures/signed.ts';
 
 const stage = raised();
 let original = '';
@@ -20,14 +21,14 @@ async function change(file: 'matrix.yaml' | 'targets.yaml', edit: (source: strin
   const edited = edit(source);
   expect(edited).not.toBe(source);
   writeFileSync(path, edited);
-  expect(await stage().broker.reload()).toEqual([]);
+  await putInForce(stage());
 }
 
 beforeEach(async () => {
   const path = join(stage().folder, 'policies', 'acme', 'matrix.yaml');
   if (original === '') original = readFileSync(path, 'utf8');
   writeFileSync(path, original);
-  expect(await stage().broker.reload()).toEqual([]);
+  await putInForce(stage());
   await stage().api('dana', 'POST', '/targets/db01/host-keys', {
     host_key: stage().db01.hostKeyLine,
     replace: true,

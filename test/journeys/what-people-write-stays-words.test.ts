@@ -7,6 +7,7 @@ import { execute } from '../../src/demo/stage.ts';
 import type { Visitor } from '../../src/demo/visitor.ts';
 import { people } from '../../src/store/tables.ts';
 import { ask, granted, raised } from '../fixtures/raised.ts';
+import { putInForce } from '../fixtures/signed.ts';
 
 const stage = raised();
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const path = join(stage().folder, 'policies', 'acme', 'matrix.yaml');
   const source = readFileSync(path, 'utf8');
   writeFileSync(path, source.replace('name: Northwind MSP', `name: ${JSON.stringify(PARTY)}`));
-  expect(await stage().broker.reload()).toEqual([]);
+  await putInForce(stage());
   await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
   for (const name of ['maya', 'dana'] as const) {
     const { id } = (await stage().api(name, 'GET', '/whoami')).json;

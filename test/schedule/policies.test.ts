@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { engagementOf } from '../../src/matrices/read.ts';
 import { openPolicies } from '../../src/schedule/policies.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { type Engagements, openEngagements } from '../../src/store/engagements.ts';
+import { openEngagements } from '../../src/store/engagements.ts';
+import { type FolderVersion, type TakenIn, takeIn } from '../../src/store/proposals.ts';
 
 const quiet = { info() {}, warn() {}, debug() {}, error() {} };
 let room: string;
@@ -35,30 +36,41 @@ async function place(name: string): Promise<string> {
   return tenant;
 }
 
-function opened(bend: (usual: Engagements) => Partial<Engagements>, welcome = async (_: string) => {}) {
-  const usual = openEngagements(database, source => {
-    const { matrix, targets } = JSON.parse(source);
-    return engagementOf(matrix, targets);
+type TakeIn = (version: FolderVersion) => Promise<TakenIn>;
+
+function opened(bend: (usual: TakeIn) => TakeIn, welcome = async (_: string) => {}) {
+  const installation = { issuers: [], channels: [] };
+  const engagements = openEngagements(database, {
+    parse: source => {
+      const { matrix, targets } = JSON.parse(source);
+      return engagementOf(matrix, targets);
+    },
+    installation: () => installation,
+    unsigned: true,
   });
+  const usual: TakeIn = version =>
+    takeIn(database, version, { installation, unsigned: true, now: new Date() });
   const errors: string[] = [];
   const policies = openPolicies({
     folder,
-    engagements: { ...usual, ...bend(usual) },
+    engagements,
+    takeIn: bend(usual),
     welcome,
-    clock: { now: () => new Date() },
     logger: {
       info() {},
       error: (fields, message) => void errors.push(`${JSON.stringify(fields)} ${message}`),
     },
   });
-  const served = async () => (await usual.all()).map(({ tenant }) => tenant);
+  const served = async () => (await engagements.all()).map(({ tenant }) => tenant);
   return { policies, errors, served };
 }
 
 /** What the database says of text that it cannot store, and of nothing else. */
-const unstorable = (bad: string) => (usual: Engagements) => ({
-  putInForce: (version: Parameters<Engagements['putInForce']>[0], now: Date) =>
-    usual.putInForce(
+const unstorable =
+  (bad: string) =>
+  (usual: TakeIn): TakeIn =>
+  version =>
+    usual(
       version.engagement.tenant === bad
         ? {
             ...version,
@@ -68,9 +80,7 @@ const unstorable = (bad: string) => (usual: Engagements) => ({
             },
           }
         : version,
-      now,
-    ),
-});
+    );
 
 it('at the start, a folder that the database refuses is told by its name, and the next is served', async () => {
   const [bad, good] = [await place('aaa'), await place('zzz')];
@@ -84,9 +94,9 @@ it('at the start, a folder that the database refuses is told by its name, and th
 it('while it runs, likewise; it is told once, and tried again', async () => {
   const [bad, good] = [await place('aaa'), await place('zzz')];
   let away = true;
-  const { policies, errors, served } = opened(usual => ({
-    putInForce: (version, now) => (away ? unstorable(bad)(usual) : usual).putInForce(version, now),
-  }));
+  const { policies, errors, served } = opened(
+    usual => version => (away ? unstorable(bad)(usual) : usual)(version),
+  );
   for (let round = 0; round < 4; round++) await policies.lookForNew();
   expect(await served()).toContain(good);
   expect(errors).toEqual([`{"tenant":"${bad}","why":"22021"} a tenant could not be taken in`]);
@@ -100,7 +110,7 @@ it('a tenant that cannot be prepared keeps no other from it, and is prepared lat
   let broken = true;
   const ready: string[] = [];
   const { policies, errors } = opened(
-    () => ({}),
+    usual => usual,
     async tenant => {
       if (tenant === bad && broken) throw Object.assign(new Error('of a secret'), { code: 'EACCES' });
       ready.push(tenant);

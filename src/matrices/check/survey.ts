@@ -10,7 +10,7 @@ import type { Reading } from '../read.ts';
 import type { Path } from '../source.ts';
 import { peopleOf } from '../test.ts';
 
-export type Sound = Extract<Reading, { ok: true }>;
+export type Sound = Omit<Extract<Reading, { ok: true }>, 'texts'>;
 
 /** Whom the files know in a squad: its named people, and those of the expectations who have its group. */
 export interface Roster {

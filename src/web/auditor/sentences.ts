@@ -15,6 +15,11 @@ const short = (hash: string): string => hash.slice(0, 12);
 
 /** What an entry says after its actor's name: one sentence an action. */
 const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Saying) => string } = {
+  'matrix.proposed': data =>
+    `put up version ${data.version} of the matrix for signing (${short(data.document)})`,
+  'matrix.signed': data => `signed ${short(data.document)} for ${data.squad}`,
+  'matrix.closed': data => `closed the proposal ${short(data.document)}: ${data.reason}`,
+  'binding.confirmed': data => `made it certain who ${data.email} means, by both signatures`,
   'matrix.in-force': data => `put version ${data.version} of the matrix in force (${short(data.digest)})`,
   'person.signed-in': data =>
     `signed in at ${data.issuer}${data.groups.length ? `, in ${data.groups.join(', ')}` : ''}`,

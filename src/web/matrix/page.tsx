@@ -7,6 +7,7 @@ import { Notice, PartyChip, partySide } from '../parts.tsx';
 import { type Directory, directoryOf } from '../people.ts';
 import type { Reader } from '../reader.ts';
 import type { SignedInRoutes } from '../routes.ts';
+import { DisallowedNotice } from './disallowed.tsx';
 import { MatrixTabs, OtherEngagements } from './tabs.tsx';
 import { Version } from './version.tsx';
 
@@ -18,19 +19,20 @@ export function matrixPage(routes: SignedInRoutes, app: Application): void {
     const directory = await directoryOf(app, membership.engagement);
     return respond(
       c,
-      <MatrixPage reader={reader} path={pathOf(c)} membership={membership} directory={directory} />,
+      <MatrixPage app={app} reader={reader} path={pathOf(c)} membership={membership} directory={directory} />,
     );
   });
 }
 
 interface Props {
+  readonly app: Application;
   readonly reader: Reader;
   readonly path: string;
   readonly membership: Membership;
   readonly directory: Directory;
 }
 
-function MatrixPage({ reader, path, membership, directory }: Props) {
+function MatrixPage({ app, reader, path, membership, directory }: Props) {
   const { engagement, tenant } = membership;
   const { matrix } = engagement;
   const people = membersOf(engagement, directory.people);
@@ -53,6 +55,7 @@ function MatrixPage({ reader, path, membership, directory }: Props) {
           It stays in force until a new version takes its place.
         </Notice>
       ) : null}
+      <DisallowedNotice app={app} reader={reader} tenant={tenant} />
       <Version
         engagement={engagement}
         people={people}

@@ -1,5 +1,5 @@
 /** The pages about one engagement's matrix, by the address under `/matrix`. */
-const TABS = { '': 'Grid', '/swimlane': 'Swimlane' } as const;
+const TABS = { '': 'Grid', '/swimlane': 'Swimlane', '/proposals': 'Versions' } as const;
 
 export function MatrixTabs({ tenant, here }: { tenant: string; here: keyof typeof TABS }) {
   return (

@@ -1,0 +1,295 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { PARTIES } from '../domain/party.ts';
+import type { Person } from '../domain/person.ts';
+import { type Proposed, Refused } from '../elevation/contract.ts';
+import { withdrawProposal } from '../elevation/propose-version.ts';
+import { signVersion } from '../elevation/sign-version.ts';
+import { KINDS } from '../matrices/diff.ts';
+import { type Review, textsOf } from '../matrices/review.ts';
+import { LARGEST_FILE } from '../matrices/source.ts';
+import { listProposals } from '../store/proposals.ts';
+import { type Api, type Application, membershipsOf, pickTenant } from './application.ts';
+import { oneProposal, proposalAmong, putUp, reviewOf, textsAgain } from './put-up.ts';
+import { body, idParameter, json, line, refusals, tenantQuery, words } from './shapes.ts';
+import { signedIn } from './signed-in.ts';
+
+const signatureShape = z.object({
+  party: z.enum(PARTIES),
+  squad: z.string(),
+  person: z.string(),
+  document: z.string(),
+  authenticated_at: z.string(),
+  at: z.string(),
+});
+
+const proposalShape = z
+  .object({
+    id: z.string(),
+    tenant: z.string(),
+    state: z.enum(['open', 'in-force', 'replaced', 'withdrawn', 'outdated']),
+    version: z.string(),
+    digest: z.string().openapi({ description: 'Of matrix and inventory: what decisions name' }),
+    document: z.string().openapi({ description: 'Of all that is signed; a signature carries it' }),
+    base: z.string().nullable(),
+    change: z.string().nullable(),
+    note: z.string().nullable(),
+    proposed_by: z.string().nullable(),
+    proposed_at: z.string(),
+    closed_at: z.string().nullable(),
+    signatures: z.array(signatureShape),
+  })
+  .openapi('Proposal');
+
+const place = z.object({ file: z.string(), line: z.number(), column: z.number() });
+const reviewShape = z.object({
+  diff: z
+    .array(z.object({ kind: z.enum(KINDS), topic: z.string(), sentence: z.string() }))
+    .nullable()
+    .openapi({ description: 'What it means for people and their access; null: there was no version before' }),
+  findings: z.array(
+    place.extend({
+      code: z.string(),
+      severity: z.enum(['error', 'warning']),
+      message: z.string(),
+      mend: z.string(),
+    }),
+  ),
+  tests: z.array(z.object({ name: z.string(), ok: z.boolean() })),
+});
+
+const file = z.string().max(LARGEST_FILE);
+const files = {
+  matrix: file.openapi({ description: 'The text of matrix.yaml' }),
+  targets: file.openapi({ description: 'The text of targets.yaml' }),
+  expectations: file.optional(),
+};
+const remark = { change: line(200).optional(), note: words(2000).optional() };
+const people = z.array(z.string().max(60)).max(100).default([]);
+const proposing = z.union([
+  z.strictObject({ tenant: line(200).optional(), ...files, ...remark, confirm: people }),
+  z.strictObject({
+    tenant: line(200).optional(),
+    again: z
+      .union([z.literal('in-force'), idParameter.shape.id])
+      .openapi({ description: 'The files of the version in force, or of this proposal, as all else is now' }),
+    ...remark,
+    confirm: people,
+  }),
+]);
+
+const list = createRoute({
+  method: 'get',
+  path: '/matrix/proposals',
+  summary: 'Versions that wait to be signed, and those that were put up before; the latest first',
+  request: { query: tenantQuery },
+  responses: { 200: json(z.object({ proposals: z.array(proposalShape) }), 'Proposals'), ...refusals },
+});
+
+const propose = createRoute({
+  method: 'post',
+  path: '/matrix/proposals',
+  summary: 'Put a version up for both parties to sign; it has no effect until they have',
+  request: { body: body(proposing) },
+  responses: {
+    201: json(proposalShape.extend({ review: reviewShape, path: z.string() }), 'Put up'),
+    ...refusals,
+  },
+});
+
+const show = createRoute({
+  method: 'get',
+  path: '/matrix/proposals/{id}',
+  summary: 'One version as it is to be signed: its document, files, findings and tests',
+  request: { params: idParameter, query: tenantQuery },
+  responses: {
+    200: json(
+      proposalShape.extend({
+        review: reviewShape,
+        contents: z.looseObject({}).openapi({ description: 'The document that is signed' }),
+        files: z.object({ matrix: z.string(), targets: z.string(), expectations: z.string().nullable() }),
+      }),
+      'The proposal',
+    ),
+    ...refusals,
+  },
+});
+
+const sign = createRoute({
+  method: 'post',
+  path: '/matrix/proposals/{id}/sign',
+  summary: 'Sign a version for your party; with both signatures it is in force',
+  request: {
+    params: idParameter,
+    query: tenantQuery,
+    body: body(z.strictObject({ document: z.string().max(64) })),
+  },
+  responses: { 200: json(z.object({ in_force: z.boolean() }), 'Signed'), ...refusals },
+});
+
+const withdraw = createRoute({
+  method: 'post',
+  path: '/matrix/proposals/{id}/withdraw',
+  summary: 'Take a version back, or turn it down',
+  request: { params: idParameter, query: tenantQuery },
+  responses: { 200: json(proposalShape, 'Withdrawn'), ...refusals },
+});
+
+const versions = createRoute({
+  method: 'get',
+  path: '/matrix/versions',
+  summary: 'Versions that came into force, and who signed them; the latest first',
+  request: { query: tenantQuery },
+  responses: { 200: json(z.object({ versions: z.array(proposalShape) }), 'History'), ...refusals },
+});
+
+const version = createRoute({
+  method: 'get',
+  path: '/matrix/versions/{digest}',
+  summary: 'One version that came into force, by the digest that decisions name, as it was parsed',
+  request: { params: z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) }), query: tenantQuery },
+  responses: {
+    200: json(
+      z.object({
+        tenant: z.string(),
+        digest: z.string(),
+        matrix: z.looseObject({}),
+        targets: z.looseObject({}),
+      }),
+      'The version',
+    ),
+    ...refusals,
+  },
+});
+
+export function proposalRoutes(api: Api, app: Application): void {
+  const membership = async (person: Person, tenant: string | undefined) =>
+    pickTenant(await membershipsOf(app, person), tenant);
+  const named = async (person: Person, id: string, tenant: string | undefined) =>
+    proposalAmong(app, await membershipsOf(app, person), id, tenant);
+
+  api.openapi(list, async c => {
+    const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
+    const all = await listProposals(app.database, app.engagements, { tenant });
+    return c.json({ proposals: all.map(proposalJson) }, 200);
+  });
+
+  api.openapi(propose, async c => {
+    const { person } = signedIn(c);
+    const asked = c.req.valid('json');
+    const place = await membership(person, asked.tenant);
+    const { tenant } = place;
+    const texts =
+      'again' in asked
+        ? await textsAgain(app, tenant, asked.again)
+        : { matrix: asked.matrix, targets: asked.targets, expectations: asked.expectations ?? null };
+    const { change, note, confirm } = asked;
+    const proposed = await putUp(app, person, { tenant, texts, change, note, confirm });
+    return c.json(
+      {
+        ...proposalJson(proposed),
+        review: reviewJson(await reviewOf(app, place, proposed)),
+        path: `/matrix/proposals/${proposed.proposal.id}?tenant=${tenant}`,
+      },
+      201,
+    );
+  });
+
+  api.openapi(show, async c => {
+    const { membership, proposed } = await named(
+      signedIn(c).person,
+      c.req.valid('param').id,
+      c.req.valid('query').tenant,
+    );
+    const files = textsOf(proposed.proposal.texts, proposed.document);
+    const review = await reviewOf(app, membership, proposed);
+    return c.json(
+      {
+        ...proposalJson(proposed),
+        review: reviewJson(review),
+        contents: proposed.document as unknown as Record<string, unknown>,
+        files,
+      },
+      200,
+    );
+  });
+
+  api.openapi(sign, async c => {
+    const { person, authenticatedAt } = signedIn(c);
+    const { id: proposal } = c.req.valid('param');
+    const { tenant } = (await named(person, proposal, c.req.valid('query').tenant)).membership;
+    const { document } = c.req.valid('json');
+    const done = await app.commit(tenant, (look, outside) =>
+      signVersion(look, outside, person, { tenant, proposal, document, authenticatedAt }),
+    );
+    return c.json({ in_force: done.inForce }, 200);
+  });
+
+  api.openapi(withdraw, async c => {
+    const { person } = signedIn(c);
+    const { id: proposal } = c.req.valid('param');
+    const { tenant } = (await named(person, proposal, c.req.valid('query').tenant)).membership;
+    await app.commit(tenant, (look, outside) =>
+      withdrawProposal(look, outside, person, { tenant, proposal }),
+    );
+    return c.json(proposalJson(await oneProposal(app, tenant, proposal)), 200);
+  });
+
+  api.openapi(versions, async c => {
+    const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
+    const all = await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] });
+    return c.json({ versions: all.map(proposalJson) }, 200);
+  });
+
+  api.openapi(version, async c => {
+    const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
+    const { digest } = c.req.valid('param');
+    const found = await app.commit(tenant, async look => ({ result: await look.version(tenant, digest) }));
+    if (!found) throw new Refused('no-such-version', 'No version of this digest was ever in force.', 404);
+    return c.json(
+      {
+        tenant,
+        digest,
+        matrix: found.matrix as unknown as Record<string, unknown>,
+        targets: found.targets as unknown as Record<string, unknown>,
+      },
+      200,
+    );
+  });
+}
+
+const proposalJson = ({ proposal, signatures }: Proposed) => ({
+  id: proposal.id,
+  tenant: proposal.tenant,
+  state: proposal.state,
+  version: proposal.version,
+  digest: proposal.digest,
+  document: proposal.document,
+  base: proposal.base,
+  change: proposal.change,
+  note: proposal.note,
+  proposed_by: proposal.proposedBy,
+  proposed_at: proposal.proposedAt.toISOString(),
+  closed_at: proposal.closedAt?.toISOString() ?? null,
+  signatures: signatures.map(({ party, squad, person, document, authenticatedAt, at }) => ({
+    party,
+    squad,
+    person,
+    document,
+    authenticated_at: authenticatedAt.toISOString(),
+    at: at.toISOString(),
+  })),
+});
+
+const reviewJson = ({ diff, findings, tests }: Review) => ({
+  diff: diff?.lines.map(({ kind, topic, sentence }) => ({ kind, topic, sentence })) ?? null,
+  findings: findings.map(({ code, severity, message, mend, file, line, column }) => ({
+    code,
+    severity,
+    message,
+    mend,
+    file,
+    line,
+    column,
+  })),
+  tests: tests.map(({ name, differences }) => ({ name, ok: differences.length === 0 })),
+});

@@ -1,0 +1,138 @@
+import { inArray } from 'drizzle-orm';
+import type { Engagement } from '../domain/engagement.ts';
+import { issuersOf, membersOf } from '../domain/membership.ts';
+import type { Person } from '../domain/person.ts';
+import type { VersionTexts } from '../domain/proposal.ts';
+import type { VersionDocument } from '../domain/version.ts';
+import { type Proposed, Refused } from '../elevation/contract.ts';
+import { noSuchProposal, proposeVersion } from '../elevation/propose-version.ts';
+import { type Problem, placeText, problemText } from '../matrices/problem.ts';
+import { readTexts } from '../matrices/read.ts';
+import { failingTests, type Review, readAgain, reviewVersion, textsOf } from '../matrices/review.ts';
+import { listProposals } from '../store/proposals.ts';
+import { people as everybody } from '../store/tables.ts';
+import { type Application, type Membership, pickTenant } from './application.ts';
+
+/** @throws Refused `no-such-proposal` */
+export async function oneProposal(app: Application, tenant: string, id: string): Promise<Proposed> {
+  const [found] = await listProposals(app.database, app.engagements, { tenant, id });
+  if (!found) throw noSuchProposal();
+  return found;
+}
+
+/**
+ * A proposal by its id alone, of any engagement that somebody is on a side of, or of the one they name.
+ *
+ * @throws Refused `no-such-proposal`, `no-such-tenant`
+ */
+export async function proposalAmong(
+  app: Application,
+  mine: readonly Membership[],
+  id: string,
+  named?: string,
+): Promise<{ membership: Membership; proposed: Proposed }> {
+  for (const membership of named === undefined ? mine : [pickTenant(mine, named)]) {
+    const [proposed] = await listProposals(app.database, app.engagements, { tenant: membership.tenant, id });
+    if (proposed) return { membership, proposed };
+  }
+  throw noSuchProposal();
+}
+
+/**
+ * What those who sign a proposal read besides its files, against the version that was in force before it: for one
+ * that waits, the version in force now.
+ */
+export async function reviewOf(
+  app: Application,
+  { tenant, engagement, unsettled }: Membership,
+  { proposal, document }: Proposed,
+): Promise<Review & { readonly before: VersionDocument | null }> {
+  const reading = readAgain(tenant, textsOf(proposal.texts, document));
+  const signed = await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] });
+  const earlier = signed.filter(
+    other =>
+      other.proposal.id !== proposal.id &&
+      !(proposal.closedAt && other.proposal.closedAt! >= proposal.closedAt),
+  )[0];
+  // Before anything is in force, what is served is the proposal itself.
+  const before = earlier ?? null;
+  const people = membersOf(engagement, await peopleAt(app, reading.engagement));
+  const review = reviewVersion(
+    reading,
+    before?.engagement ?? (unsettled === 'first-version' ? null : engagement),
+    people,
+    app.clock.now().getTime(),
+  );
+  return { ...review, before: before?.document ?? null };
+}
+
+const peopleAt = (app: Application, engagement: Engagement): Promise<Person[]> =>
+  app.database.installation
+    .select()
+    .from(everybody)
+    .where(inArray(everybody.issuer, issuersOf(engagement)));
+
+/** The files of what is in force, or of an earlier proposal. @throws Refused `no-such-proposal` */
+export async function textsAgain(app: Application, tenant: string, again: string): Promise<VersionTexts> {
+  const [found] =
+    again === 'in-force'
+      ? await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] }, 1)
+      : [await oneProposal(app, tenant, again)];
+  if (!found) throw noSuchProposal();
+  return textsOf(found.proposal.texts, found.document);
+}
+
+/**
+ * Reads the files, holds them to their own tests and puts them up.
+ *
+ * @throws Refused `bad-version`, `expectations-failed` (422), and what `proposeVersion` throws
+ */
+export async function putUp(
+  app: Application,
+  person: Person,
+  asked: {
+    readonly tenant: string;
+    readonly texts: VersionTexts;
+    readonly change?: string | undefined;
+    readonly note?: string | undefined;
+    readonly confirm: readonly string[];
+  },
+): Promise<Proposed> {
+  const { tenant, texts } = asked;
+  const reading = readTexts(tenant, texts);
+  if (!reading.ok) throw notSound(reading.problems);
+  const failing = failingTests(reading, app.clock.now().getTime());
+  if (failing.length > 0) {
+    throw new Refused(
+      'expectations-failed',
+      `${failing.length} of its expectations do not hold; the first is "${failing[0]!.name}".`,
+      422,
+      { failed: failing.slice(0, 20).map(({ name, differences }) => ({ name, differences })) },
+    );
+  }
+  const { engagement, expectations } = reading;
+  const put = await app.commit(tenant, (look, outside) =>
+    proposeVersion(look, outside, person, {
+      tenant,
+      engagement,
+      expectations,
+      texts,
+      change: asked.change ?? engagement.matrix.change ?? null,
+      note: asked.note ?? null,
+      confirm: asked.confirm,
+    }),
+  );
+  return oneProposal(app, tenant, put.id);
+}
+
+/** Problems in files, with their places. */
+export function notSound(problems: readonly Problem[]): Refused {
+  return new Refused(
+    'bad-version',
+    `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; the first: ${problemText(problems[0]!)}`,
+    422,
+    {
+      problems: problems.slice(0, 100).map(problem => ({ ...problem, where: placeText(problem) })),
+    },
+  );
+}

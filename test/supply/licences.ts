@@ -6,6 +6,7 @@ import { type Package, readPackages } from './packages.ts';
 const PERMISSIVE = [
   '0BSD',
   'Apache-2.0',
+  'BSD-2-Clause',
   'BSD-3-Clause',
   'ICU',
   'ISC',

@@ -328,6 +328,7 @@ const BODY: Readonly<Record<string, unknown>> = {
   public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH',
   label: 'x',
   at: '2026-11-24T10:00',
+  days: 30,
   document: '0'.repeat(64),
   matrix: 'matrix: acme',
   targets: 'targets: {}',

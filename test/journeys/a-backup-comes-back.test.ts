@@ -372,7 +372,10 @@ describe('a backup', () => {
       expect(out).toMatch(/1 live grant was ended/);
       const taken = stage().broker;
       await taken.stop();
-      const broker: Broker = await startBroker({ ...configuration, data, database });
+      const broker: Broker = await startBroker(
+        { ...configuration, data, database },
+        { unsignedFirstVersion: true },
+      );
       try {
         expect(broker.ssh.hostKey).toBe(taken.ssh.hostKey);
         expect((await broker.application.logKey('acme')).vkey).toBe(before.vkey);

@@ -15,13 +15,14 @@ import { People, placePolicies } from '../../src/demo/stage.ts';
 import { startTargetHost, TargetHostUnavailable } from '../../src/demo/target-host.ts';
 import type { Party } from '../../src/domain/party.ts';
 import { issuerKey } from '../../src/identity/sign-in.ts';
+import { signFirst } from '../fixtures/signed.ts';
 import { BrokerProcess } from './broker-process.ts';
 import type { Random } from './random.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
 /** Maya's colleagues, so that each can hold one grant at a time while others hold others. */
 export const COLLEAGUES = ['noor', 'owen', 'priya'] as const;
-export type SoakName = 'maya' | 'dana' | 'ravi' | 'audrey' | (typeof COLLEAGUES)[number];
+export type SoakName = 'maya' | 'alex' | 'dana' | 'ravi' | 'chris' | 'audrey' | (typeof COLLEAGUES)[number];
 
 /** The broker as a process of its own; providers, host and receiver stay up whatever happens to it. */
 export interface SoakStage {
@@ -126,6 +127,11 @@ async function raise(
   await broker.ready();
 
   const people = new People<SoakName>({ folder, url, cast, gatewayPort: ssh });
+  for (const name of ['dana', 'ravi'] as const) await people.as(name);
+  await signFirst({ url, as: name => people.as(name), api: (...call) => people.api(...call) }, [
+    'alex',
+    'chris',
+  ]);
   const { json: enrolment } = await people.api('dana', 'GET', '/targets/db01/enrolment');
   const target = {
     name: 'db01',

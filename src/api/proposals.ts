@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { inArray } from 'drizzle-orm';
 import { PARTIES } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
 import { type Proposed, Refused } from '../elevation/contract.ts';
@@ -8,15 +9,18 @@ import { KINDS } from '../matrices/diff.ts';
 import { type Review, textsOf } from '../matrices/review.ts';
 import { LARGEST_FILE } from '../matrices/source.ts';
 import { listProposals } from '../store/proposals.ts';
+import { people } from '../store/tables.ts';
 import { type Api, type Application, membershipsOf, pickTenant } from './application.ts';
 import { oneProposal, proposalAmong, putUp, reviewOf, textsAgain } from './put-up.ts';
 import { body, idParameter, json, line, refusals, tenantQuery, words } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
+const who = z.object({ id: z.string(), name: z.string() });
+
 const signatureShape = z.object({
   party: z.enum(PARTIES),
   squad: z.string(),
-  person: z.string(),
+  person: who,
   document: z.string(),
   authenticated_at: z.string(),
   at: z.string(),
@@ -33,7 +37,7 @@ const proposalShape = z
     base: z.string().nullable(),
     change: z.string().nullable(),
     note: z.string().nullable(),
-    proposed_by: z.string().nullable(),
+    proposed_by: who.nullable().openapi({ description: 'null: the folder of the policies held it' }),
     proposed_at: z.string(),
     closed_at: z.string().nullable(),
     signatures: z.array(signatureShape),
@@ -64,16 +68,16 @@ const files = {
   expectations: file.optional(),
 };
 const remark = { change: line(200).optional(), note: words(2000).optional() };
-const people = z.array(z.string().max(60)).max(100).default([]);
+const confirmed = z.array(idParameter.shape.id).max(100).default([]);
 const proposing = z.union([
-  z.strictObject({ tenant: line(200).optional(), ...files, ...remark, confirm: people }),
+  z.strictObject({ tenant: line(200).optional(), ...files, ...remark, confirm: confirmed }),
   z.strictObject({
     tenant: line(200).optional(),
     again: z
       .union([z.literal('in-force'), idParameter.shape.id])
       .openapi({ description: 'The files of the version in force, or of this proposal, as all else is now' }),
     ...remark,
-    confirm: people,
+    confirm: confirmed,
   }),
 ]);
 
@@ -170,7 +174,7 @@ export function proposalRoutes(api: Api, app: Application): void {
   api.openapi(list, async c => {
     const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
     const all = await listProposals(app.database, app.engagements, { tenant });
-    return c.json({ proposals: all.map(proposalJson) }, 200);
+    return c.json({ proposals: await shownAs(app, all) }, 200);
   });
 
   api.openapi(propose, async c => {
@@ -186,7 +190,7 @@ export function proposalRoutes(api: Api, app: Application): void {
     const proposed = await putUp(app, person, { tenant, texts, change, note, confirm });
     return c.json(
       {
-        ...proposalJson(proposed),
+        ...(await shownAs(app, [proposed]))[0]!,
         review: reviewJson(await reviewOf(app, place, proposed)),
         path: `/matrix/proposals/${proposed.proposal.id}?tenant=${tenant}`,
       },
@@ -204,7 +208,7 @@ export function proposalRoutes(api: Api, app: Application): void {
     const review = await reviewOf(app, membership, proposed);
     return c.json(
       {
-        ...proposalJson(proposed),
+        ...(await shownAs(app, [proposed]))[0]!,
         review: reviewJson(review),
         contents: proposed.document as unknown as Record<string, unknown>,
         files,
@@ -231,13 +235,14 @@ export function proposalRoutes(api: Api, app: Application): void {
     await app.commit(tenant, (look, outside) =>
       withdrawProposal(look, outside, person, { tenant, proposal }),
     );
-    return c.json(proposalJson(await oneProposal(app, tenant, proposal)), 200);
+    const [closed] = await shownAs(app, [await oneProposal(app, tenant, proposal)]);
+    return c.json(closed!, 200);
   });
 
   api.openapi(versions, async c => {
     const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
     const all = await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] });
-    return c.json({ versions: all.map(proposalJson) }, 200);
+    return c.json({ versions: await shownAs(app, all) }, 200);
   });
 
   api.openapi(version, async c => {
@@ -257,7 +262,27 @@ export function proposalRoutes(api: Api, app: Application): void {
   });
 }
 
-const proposalJson = ({ proposal, signatures }: Proposed) => ({
+/** Who put them up and who signed, by name. */
+async function shownAs(app: Application, all: readonly Proposed[]) {
+  const ids = all.flatMap(({ proposal, signatures }) => [
+    ...(proposal.proposedBy === null ? [] : [proposal.proposedBy]),
+    ...signatures.map(({ person }) => person),
+  ]);
+  const known =
+    ids.length === 0
+      ? []
+      : await app.database.installation
+          .select({ id: people.id, name: people.name })
+          .from(people)
+          .where(inArray(people.id, ids));
+  const names = new Map(known.map(({ id, name }) => [id, name]));
+  return all.map(one => proposalJson(one, id => ({ id, name: names.get(id) ?? id })));
+}
+
+const proposalJson = (
+  { proposal, signatures }: Proposed,
+  byId: (id: string) => { id: string; name: string },
+) => ({
   id: proposal.id,
   tenant: proposal.tenant,
   state: proposal.state,
@@ -267,13 +292,13 @@ const proposalJson = ({ proposal, signatures }: Proposed) => ({
   base: proposal.base,
   change: proposal.change,
   note: proposal.note,
-  proposed_by: proposal.proposedBy,
+  proposed_by: proposal.proposedBy === null ? null : byId(proposal.proposedBy),
   proposed_at: proposal.proposedAt.toISOString(),
   closed_at: proposal.closedAt?.toISOString() ?? null,
   signatures: signatures.map(({ party, squad, person, document, authenticatedAt, at }) => ({
     party,
     squad,
-    person,
+    person: byId(person),
     document,
     authenticated_at: authenticatedAt.toISOString(),
     at: at.toISOString(),

@@ -2,7 +2,7 @@ import { inArray } from 'drizzle-orm';
 import type { Engagement } from '../domain/engagement.ts';
 import { issuersOf, membersOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
-import type { VersionTexts } from '../domain/proposal.ts';
+import type { ProposalState, VersionTexts } from '../domain/proposal.ts';
 import type { VersionDocument } from '../domain/version.ts';
 import { type Proposed, Refused } from '../elevation/contract.ts';
 import { noSuchProposal, proposeVersion } from '../elevation/propose-version.ts';
@@ -56,7 +56,8 @@ export async function reviewOf(
   )[0];
   // Before anything is in force, what is served is the proposal itself.
   const before = earlier ?? null;
-  const people = membersOf(engagement, await peopleAt(app, reading.engagement));
+  // Of the version in force: a proposed issuer or a dropped claim must not name the people of another engagement.
+  const people = membersOf(engagement, await peopleAt(app, engagement));
   const review = reviewVersion(
     reading,
     before?.engagement ?? (unsettled === 'first-version' ? null : engagement),
@@ -74,10 +75,13 @@ const peopleAt = (app: Application, engagement: Engagement): Promise<Person[]> =
 
 /** The files of what is in force, or of an earlier proposal. @throws Refused `no-such-proposal` */
 export async function textsAgain(app: Application, tenant: string, again: string): Promise<VersionTexts> {
-  const [found] =
+  const last = async (state: ProposalState) =>
+    (await listProposals(app.database, app.engagements, { tenant, states: [state] }, 1))[0];
+  const found =
     again === 'in-force'
-      ? await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] }, 1)
-      : [await oneProposal(app, tenant, again)];
+      ? // Before the first signatures, what waits is the version that there is.
+        ((await last('in-force')) ?? (await last('open')))
+      : await oneProposal(app, tenant, again);
   if (!found) throw noSuchProposal();
   return textsOf(found.proposal.texts, found.document);
 }

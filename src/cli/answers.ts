@@ -119,3 +119,42 @@ export interface Preflight {
   readonly unknown: number;
   readonly checks: readonly Check[];
 }
+
+/** `GET /matrix/proposals`, each. */
+export interface ProposalSummary {
+  readonly id: string;
+  readonly tenant: string;
+  readonly state: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly document: string;
+  readonly change: string | null;
+  readonly note: string | null;
+  readonly proposed_by: { readonly name: string } | null;
+  readonly proposed_at: string;
+  readonly closed_at: string | null;
+  readonly signatures: readonly {
+    readonly party: string;
+    readonly squad: string;
+    readonly person: { readonly name: string };
+    readonly at: string;
+  }[];
+}
+
+interface Reviewed extends ProposalSummary {
+  readonly review: {
+    readonly diff: readonly { readonly kind: string; readonly sentence: string }[] | null;
+    readonly findings: readonly { readonly severity: string }[];
+    readonly tests: readonly unknown[];
+  };
+}
+
+/** `POST /matrix/proposals`. */
+export interface PutUp extends Reviewed {
+  readonly path: string;
+}
+
+/** `GET /matrix/proposals/:id`. */
+export interface ProposalInFull extends Reviewed {
+  readonly files: Readonly<Record<string, string | null>>;
+}

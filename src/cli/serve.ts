@@ -40,12 +40,23 @@ export async function serve(): Promise<void> {
 }
 
 /** The engagements, and whose people cannot sign in for want of a client. */
-async function inForce({ engagements, signIns }: Application): Promise<string[]> {
+async function inForce({ engagements, signIns, url }: Application): Promise<string[]> {
   const all = await engagements.all();
   if (all.length === 0) return ['No engagement is in force: the folder of the policies holds none.'];
   const issuers = new Set([...signIns.providers.values()].map(({ issuer }) => issuer));
-  return all.flatMap(({ tenant, engagement: { digest, matrix } }) => [
-    `In force: ${tenant}, version ${matrix.version} (${digest.slice(0, 12)}).`,
+  return all.flatMap(({ tenant, engagement: { digest, matrix }, unsettled }) => [
+    ...(unsettled === null
+      ? [`In force: ${tenant}, version ${matrix.version} (${digest.slice(0, 12)}).`]
+      : unsettled === 'first-version'
+        ? [
+            `Not in force yet: ${tenant}, version ${matrix.version} (${digest.slice(0, 12)}). Nothing opens until one of`,
+            `  each party has signed it at ${new URL(`/matrix/proposals?tenant=${tenant}`, url).href}`,
+            `  (${matrix.governance.sign.join(', ')} sign).`,
+          ]
+        : [
+            `Nothing opens in ${tenant}: its issuers or channels are not those that both parties signed. Put them back,`,
+            `  or have them signed: sallyport matrix propose --again --tenant ${tenant}`,
+          ]),
     ...PARTIES.map(party => matrix.parties[party])
       .filter(({ issuer }) => !issuers.has(issuer))
       .map(({ name, issuer }) => `  ${name} cannot sign in: sallyport.yaml has no client for ${issuer}.`),

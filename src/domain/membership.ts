@@ -1,7 +1,7 @@
 import type { Engagement } from './engagement.ts';
+import { namedEmails } from './named-people.ts';
 import { PARTIES, type Party } from './party.ts';
 import type { Member, Person } from './person.ts';
-import { namedEmails } from './version.ts';
 
 /** How decisions name a person. */
 export const handleOf = (person: Pick<Person, 'boundEmail' | 'issuer' | 'subject'>): string =>

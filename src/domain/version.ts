@@ -3,9 +3,10 @@ import { canonicalize } from 'json-canonicalize';
 import type { Binding } from './binding.ts';
 import type { Engagement } from './engagement.ts';
 import type { Matrix } from './matrix.ts';
-import { PARTIES, type Party } from './party.ts';
+import { partyOf } from './membership.ts';
+import { namedEmails } from './named-people.ts';
+import type { Party } from './party.ts';
 import type { Person } from './person.ts';
-import { sameEmail } from './squad.ts';
 import type { Inventory } from './target.ts';
 
 /**
@@ -48,21 +49,6 @@ export const documentDigest = (document: VersionDocument): string => sha256(docu
 /** The same of the installation's part, to notice that it is no longer what was signed. */
 export const installationDigest = (installation: Installation): string => sha256(installation);
 
-/** The emails that a matrix names, lower case, with the party whose identity provider must vouch for each. */
-export function namedEmails(matrix: Matrix): { party: Party; issuer: string; email: string }[] {
-  const found = PARTIES.flatMap(party => {
-    const { issuer, squads } = matrix.parties[party];
-    return Object.values(squads)
-      .flatMap(({ people = [], primary, secondary }) => [...people, primary, secondary])
-      .filter(email => email !== undefined)
-      .map(email => ({ party, issuer, email: email.toLowerCase() }));
-  });
-  return found.filter(
-    (one, at) =>
-      found.findIndex(other => other.party === one.party && sameEmail(other.email, one.email)) === at,
-  );
-}
-
 /** Somebody whose email the matrix names, and who is not, or not yet, whom that email means. */
 export interface Unconfirmed {
   readonly email: string;
@@ -82,7 +68,7 @@ export function unconfirmed(engagement: Engagement, people: readonly Person[]): 
   return namedEmails(matrix).flatMap(({ party, issuer, email }) => {
     const instead = bindings.find(binding => binding.email === email && binding.issuer === issuer) ?? null;
     return people
-      .filter(person => person.issuer === issuer && person.verifiedEmail === email)
+      .filter(person => person.verifiedEmail === email && partyOf(engagement, person) === party)
       .filter(person => person.subject !== instead?.subject)
       .map(({ id, subject, name }) => ({ email, party, person: { id, issuer, subject, name }, instead }));
   });
@@ -93,14 +79,16 @@ export function unconfirmed(engagement: Engagement, people: readonly Person[]): 
  * identity that was first to sign in with it. Where nothing was signed yet all are the first.
  */
 export function bindingsFor(
-  matrix: Matrix,
+  engagement: Engagement,
   signed: readonly Binding[] | undefined,
   people: readonly Person[],
 ): Binding[] {
-  return namedEmails(matrix)
-    .flatMap(({ issuer, email }) => {
+  return namedEmails(engagement.matrix)
+    .flatMap(({ party, issuer, email }) => {
       const known = signed?.find(binding => binding.email === email && binding.issuer === issuer);
-      const first = people.find(person => person.issuer === issuer && person.boundEmail === email);
+      const first = people.find(
+        person => person.boundEmail === email && partyOf(engagement, person) === party,
+      );
       const { subject } = known ?? first ?? {};
       return subject === undefined ? [] : [{ email, issuer, subject }];
     })

@@ -1,11 +1,12 @@
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Engagement } from '../domain/decision.ts';
-import { issuersOf, memberOf } from '../domain/membership.ts';
+import { issuersOf, memberOf, partyOf } from '../domain/membership.ts';
+import { namedEmails } from '../domain/named-people.ts';
 import { mayPropose, signsFor } from '../domain/permission.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { Proposal, ProposalState, VersionTexts } from '../domain/proposal.ts';
 import { saltedHash } from '../domain/request.ts';
-import { bindingsFor, documentDigest, namedEmails, type VersionDocument } from '../domain/version.ts';
+import { bindingsFor, documentDigest, type VersionDocument } from '../domain/version.ts';
 import { type Change, type Look, type Outside, Refused, type Step, type TenantInForce } from './contract.ts';
 
 /** So many can wait for signatures at once: a version is agreed on by talking, not by trying. */
@@ -45,7 +46,7 @@ export async function proposeVersion(
     expectations: ask.expectations,
     installation: outside.installation(engagement.matrix),
     bindings: bindingsFor(
-      engagement.matrix,
+      engagement,
       [...ask.confirm.map(id => confirmedAs(engagement, people, id)), ...(inForce.engagement.bindings ?? [])],
       people,
     ),
@@ -126,11 +127,13 @@ export async function proposeVersion(
 }
 
 /** The binding of somebody whose provider verified an email that the matrix names. */
-function confirmedAs({ matrix }: Engagement, people: readonly Person[], id: string) {
+function confirmedAs(engagement: Engagement, people: readonly Person[], id: string) {
   const person = people.find(one => one.id === id);
-  const named = namedEmails(matrix).find(
-    ({ issuer, email }) => issuer === person?.issuer && email === person.verifiedEmail,
-  );
+  const named =
+    person &&
+    namedEmails(engagement.matrix).find(
+      ({ party, email }) => email === person.verifiedEmail && partyOf(engagement, person) === party,
+    );
   if (!person || !named) {
     throw new Refused('not-named', 'The matrix does not name whom you would confirm.', 409);
   }

@@ -122,7 +122,7 @@ export async function takeIn(
       targets,
       expectations,
       installation,
-      bindings: bindingsFor(matrix, undefined, known),
+      bindings: bindingsFor(engagement, undefined, known),
     };
     const waiting = (
       await tx

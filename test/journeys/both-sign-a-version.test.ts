@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raiseStage, type Stage } from '../../src/demo/stage.ts';
+import { sallyport } from '../cli/broker.ts';
 import { freshDatabase } from '../fixtures/database.ts';
 import { ask, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
 import { folderOf, fromBrowser, sign } from '../fixtures/signed.ts';
@@ -169,6 +170,36 @@ expect:
     expect(page.text).toContain('taken back');
     const dead = await sign(stage, 'alex', put);
     expect([dead.status, dead.json.code]).toEqual([409, 'already-decided']);
+  });
+});
+
+describe('from a terminal', () => {
+  const say = async (...argv: string[]) =>
+    sallyport(argv, { url: stage.url, token: await stage.token('alex') });
+
+  it('a folder is put up with what it changes, and the history says who signed what', async () => {
+    const copy = join(folder, 'copy');
+    await cp(join(folder, 'policies', 'acme'), copy, { recursive: true });
+    const path = join(copy, 'matrix.yaml');
+    await writeFile(
+      path,
+      (await readFile(path, 'utf8')).replace('R: [msp/backup-ops]', 'R: [msp/backup-ops, msp/account]'),
+    );
+    const put = await say('matrix', 'propose', copy, '--change', 'CHG-1050');
+    expect([put.code, put.err]).toEqual([0, '']);
+    expect(put.out).toMatch(/waits for both signatures, as mp_/);
+    expect(put.out).toMatch(/Gains access\n {2}- .*msp\/account/);
+    const id = /as (mp_\w+)/.exec(put.out)![1]!;
+    expect((await say('matrix', 'propose', copy, '--change', 'CHG-1050')).err).toContain('already-proposed');
+    const listed = await say('matrix', 'history');
+    expect(listed.out).toContain(id);
+    const current = / in force .*(mp_\w+)$/m.exec(listed.out)![1]!;
+    const { out: signed } = await say('matrix', 'history', current);
+    expect(signed).toMatch(/Signed +Alex Reyes for msp\/account.*Chris\s+Adeyemi for client\/ciso/s);
+    const shown = await say('matrix', 'history', id, '--output', join(folder, 'shown'));
+    expect(shown.out).toContain('CHG-1050');
+    expect(await readFile(join(folder, 'shown', 'matrix.yaml'), 'utf8')).toBe(await readFile(path, 'utf8'));
+    await stage.api('alex', 'POST', `/matrix/proposals/${id}/withdraw`);
   });
 });
 

@@ -7,8 +7,10 @@ import type { Terminal } from '../terminal.ts';
 import { checkAction } from './check.ts';
 import { type Compared, diffAction } from './diff.ts';
 import { type Asked, explainAction } from './explain.ts';
+import type { Looking } from './history.ts';
 import { type Import, importAction } from './import.ts';
 import { type Init, initAction } from './init.ts';
+import type { Proposing } from './propose.ts';
 import type { Common } from './reading.ts';
 import type { Said } from './said.ts';
 import { schemaAction } from './schema.ts';
@@ -25,7 +27,7 @@ function configuredPolicies(): string {
 }
 
 /**
- * `matrix …`: all but `what-if` need no broker and no sign-in.
+ * `matrix …`: all but `propose`, `history` and `what-if` need no broker and no sign-in.
  *
  * @param terminal where it is said; and for those that ask the broker
  * @param policies says the folder of tenants' folders, asked only when no DIR is given
@@ -93,6 +95,25 @@ export function matrixCommand(
     .action((before: string, after: string, options: Compared) => {
       const { colour } = readClientConfiguration();
       finish(diffAction(before, after, { ...options, ...outside(before), colour }));
+    });
+  add('propose', 'put these files up for both parties to sign')
+    .option('--change <record>', 'the change record; else the one that the matrix names')
+    .option('--note <text>', 'why; those who sign read it')
+    .option('--again', 'the version in force once more, with who has signed in since')
+    .action(async (dir: string | undefined, options: Proposing) => {
+      const { propose } = await import('./propose.ts');
+      await propose(terminal, dir, { ...options, ...outside(dir) });
+    });
+  matrix
+    .command('history')
+    .description('versions that wait or were in force, and who signed them')
+    .argument('[id]', 'one of them, with what it changed')
+    .option('--output <folder>', 'write its files there')
+    .option('--tenant <name>', 'the engagement, where several fit')
+    .option('--json', "print the API's JSON")
+    .action(async (id: string | undefined, options: Looking) => {
+      const { history } = await import('./history.ts');
+      await history(terminal, id, options);
     });
   add('what-if', 'decide the requests of the last days again, under these files')
     .option('--days <days>', 'how far back, 1 to 365', '30')

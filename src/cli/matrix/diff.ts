@@ -10,7 +10,8 @@ export interface Compared extends Common {
   readonly colour?: boolean | undefined;
 }
 
-const TITLES: Readonly<Record<Kind, string>> = {
+/** How each kind of change is headed, in the order in which they are read. */
+export const diffTitles: Readonly<Record<Kind, string>> = {
   gains: 'Gains access',
   easier: 'Gets easier',
   answers: 'Answered otherwise',
@@ -66,7 +67,8 @@ export function diffLines({ tenant, before, after, counts, lines }: AccessDiff, 
     `${tenant} ${before.version} to ${after.version}  ${before.digest.slice(0, 12)} to ${after.digest.slice(0, 12)}`,
   ];
   if (lines.length === 0) return [...title, '', 'The two are the same.'];
-  const heading = (kind: Kind) => (colour ? `\x1b[1;${COLOURS[kind]}m${TITLES[kind]}\x1b[0m` : TITLES[kind]);
+  const heading = (kind: Kind) =>
+    colour ? `\x1b[1;${COLOURS[kind]}m${diffTitles[kind]}\x1b[0m` : diffTitles[kind];
   const groups = KINDS.filter(kind => counts[kind] > 0).flatMap(kind => [
     '',
     heading(kind),

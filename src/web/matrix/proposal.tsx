@@ -1,10 +1,11 @@
 import { canonicalize } from 'json-canonicalize';
 import type { Membership } from '../../api/application.ts';
 import { membersOf } from '../../domain/membership.ts';
+import { namedEmails } from '../../domain/named-people.ts';
 import { PARTIES } from '../../domain/party.ts';
 import { mayPropose } from '../../domain/permission.ts';
 import type { VersionTexts } from '../../domain/proposal.ts';
-import { namedEmails, type VersionDocument } from '../../domain/version.ts';
+import type { VersionDocument } from '../../domain/version.ts';
 import { visible } from '../../domain/visible-text.ts';
 import type { Proposed } from '../../elevation/contract.ts';
 import { placedFindings } from '../../matrices/placed-findings.ts';
@@ -35,7 +36,8 @@ interface Props {
 export function ProposalPage(props: Props) {
   const { reader, path, proposed, review, membership, directory, texts } = props;
   const { proposal, engagement } = proposed;
-  const people = membersOf(engagement, directory.people);
+  // Nobody else's people, whatever issuer is proposed.
+  const people = membersOf(membership.engagement, directory.people);
   const failed = review.tests.filter(({ differences }) => differences.length > 0).length;
   return (
     <Page

@@ -77,7 +77,7 @@ export function proposalPages(routes: SignedInRoutes, app: Application): void {
         proposed={proposed}
         texts={texts}
         review={review}
-        directory={await directoryOf(app, proposed.engagement)}
+        directory={await directoryOf(app, membership.engagement)}
         before={before}
         signs={signsFor(membership.engagement, membership.member)}
       />,

@@ -285,8 +285,8 @@ describe('matrix explain', () => {
         gives ssh root
         for 1h: backups/restore allows 2h
         exception "year-end freeze" applies: during: year-end
-        rule "regulated production has two parties" requires parties: differ,
-          ticket: required, record: always
+        rule "regulated production has two parties" requires parties: differ, ticket:
+          required, record: always
         ticket INC-7, asked for by backups/restore
         A client/it (dana, ravi) at once, A2 client/ciso (chris, robin@acme.example)
           after 15m may answer
@@ -300,10 +300,23 @@ describe('matrix explain', () => {
         Informed   msp/account
         Obliged    record, ticket
 
-        backups/restore  policies/acme/matrix.yaml:45:7
-        exception "year-end freeze"  policies/acme/matrix.yaml:63:13
-        rule "regulated production has two parties"  policies/acme/matrix.yaml:109:5
-        db01  policies/acme/targets.yaml:3:3
+        policies/acme/matrix.yaml
+           37  year-end:      { from: 2026-12-18T00:00, to: 2027-01-04T06:00 }
+           42  targets: { service: backups }
+           45  restore:
+           47  R: [msp/backup-ops]
+           48  A: client/it
+           49  A2: client/ciso                 # secondary owner: answers when A does not
+           52  gives: { ssh: [root, backup], postgres: [restore_operator] }
+           53  for: 2h                         # longest grant
+           56  ticket: required
+           63  - name: year-end freeze
+           65  co_approve: [client/ciso]   # A and the CISO both
+          109  - name: regulated production has two parties
+        policies/acme/targets.yaml
+            3  db01:
+            5  labels: { service: backups, environment: prod, regulated: [hipaa], si…
+
         version 2026.11, digest 2637ccb0e26b
       "
     `);

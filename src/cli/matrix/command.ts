@@ -67,7 +67,15 @@ export function matrixCommand(
       finish(testAction(dir, { ...options, ...outside(dir) })),
     );
   add('explain', 'answer one question, with the lines that decided')
-    .requiredOption('--who <name>', "one of the expectations' people")
+    .option('--who <name>', "one of the expectations' people")
+    .option('--party <party>', 'msp or client: somebody who is none of them')
+    .option(
+      '--group <group>',
+      'a group of theirs; may come again',
+      (text, all: string[]) => [...all, text],
+      [],
+    )
+    .option('--email <email>', 'theirs')
     .requiredOption('--target <target>', 'what to reach')
     .option('--activity <service/activity>', 'which cell; else the only one that fits')
     .option('--ssh <login>')

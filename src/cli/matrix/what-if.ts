@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Answered, WhatIf } from '../answers.ts';
 import { openClient } from '../client.ts';
+import { ended } from '../ended.ts';
 import { callIsWrong } from '../failure.ts';
 import { clock, jsonText, plain } from '../output.ts';
 import type { Terminal } from '../terminal.ts';
@@ -26,7 +27,11 @@ export async function whatIf(terminal: Terminal, dir: string | undefined, option
   if (days < 1 || days > 365) throw callIsWrong(`--days ${options.days}: expected 1 to 365`);
   const read = readAll(dir, options);
   // What is wrong in the files is told here: nothing is sent.
-  if (!Array.isArray(read)) throw callIsWrong(read.err.trim().replaceAll('\n', ' '));
+  if (!Array.isArray(read)) {
+    terminal.output.write(read.out);
+    terminal.errors.write(read.err);
+    return ended(read.code);
+  }
   if (read.length > 1) throw callIsWrong(`several tenants are here: say --tenant, one of ${tenantsOf(read)}`);
   const { folder, engagement } = read[0]!;
   const [matrix, targets] = ['matrix.yaml', 'targets.yaml'].map(name =>

@@ -5,6 +5,7 @@ import { type AccessLine, diffEngagements } from '../../src/matrices/diff.ts';
 import { problemText } from '../../src/matrices/problem.ts';
 import { readTexts } from '../../src/matrices/read.ts';
 import { peopleOf } from '../../src/matrices/test.ts';
+import { db, engagement, everybody, row } from '../domain/fixture.ts';
 
 const text = (name: string) => readFileSync(`policies/acme/${name}.yaml`, 'utf8');
 const ACME = { matrix: text('matrix'), targets: text('targets'), expectations: text('expectations') };
@@ -433,5 +434,34 @@ describe('a change of the example', () => {
     const after = changed(file, from, to);
     expect(said(diffEngagements(acme.engagement, after, people).lines)).toEqual(there);
     if (back.length > 0) expect(said(diffEngagements(after, acme.engagement, people).lines)).toEqual(back);
+  });
+});
+
+describe('the same change in many places', () => {
+  const names = Array.from({ length: 8 }, (_, at) => `s${at}`);
+  const world = (weekly: string) =>
+    engagement({
+      matrix: {
+        calendars: { day: { weekly } },
+        services: Object.fromEntries(
+          names.map(name => [
+            name,
+            { targets: { service: name }, activities: { fix: { ...row, when: { during: 'day' } } } },
+          ]),
+        ),
+      },
+      targets: Object.fromEntries(names.map(name => [`${name}-db`, { ...db, labels: { service: name } }])),
+    });
+
+  it('is one line, which lists all of them for programs', () => {
+    const { lines } = diffEngagements(world('Mon 08:00-09:00'), world('Mon 08:00-10:00'), everybody);
+    expect(said(lines)).toEqual([
+      'easier: s0/fix, s1/fix, s2/fix, s3/fix, s4/fix, s5/fix and 2 more: open at more times: day also Mon 09:00-10:00',
+    ]);
+    expect(lines[0]).toMatchObject({
+      cells: names.map(name => `${name}/fix`),
+      targets: names.map(name => `${name}-db`),
+      paths: ['/matrix/calendars/day/weekly'],
+    });
   });
 });

@@ -90,7 +90,7 @@ export function linesOf(facts: readonly Fact[]): AccessLine[] {
     access: fact.access ?? [],
   }));
   const merged = (['access', 'targets', 'squads', 'cells'] as const).reduce(mergedAlong, whole);
-  return merged
+  return gathered(merged)
     .map(({ kind, topic, weight, say, when, before, after, paths, ...scope }): AccessLine => {
       return { kind, topic, weight, sentence: say(scope), when, ...scope, before, after, paths };
     })
@@ -118,6 +118,28 @@ function mergedAlong(facts: readonly Whole[], dimension: 'access' | 'targets' | 
     groups.set(key, known ? mergedTwo(known, fact) : fact);
   }
   return [...groups.values()];
+}
+
+/** So many lines that say the same of other cells on other targets can still be read one by one. */
+const MANY = 5;
+
+/** One line for many that say the same of cells each on targets of its own; it names the cells and leaves those out. */
+function gathered(facts: readonly Whole[]): Whole[] {
+  const groups = new Map<string, Whole[]>();
+  for (const fact of facts) {
+    const { kind, topic, when, before, after, cells, targets } = fact;
+    const nowhere = { squads: [], people: [], cells: [], targets: [], access: [] };
+    // Who gains or loses what is worth a line for each cell.
+    const alone = topic === 'access' || cells.length === 0 || targets.length === 0;
+    const key = alone ? [groups.size] : [kind, topic, when, before, after, fact.say(nowhere)];
+    const name = JSON.stringify(key);
+    groups.set(name, [...(groups.get(name) ?? []), fact]);
+  }
+  return [...groups.values()].flatMap(group => {
+    if (group.length <= MANY) return group;
+    const one = group.reduce(mergedTwo);
+    return [{ ...one, say: scope => one.say({ ...scope, targets: [] }) }];
+  });
 }
 
 const mergedTwo = (one: Whole, other: Whole): Whole => ({

@@ -13,17 +13,15 @@ export function windowFact({ before, after }: Pair, kind: 'easier' | 'harder'): 
   const is = cell.activity.when;
   const calendars = [was, is].flatMap(when => [when?.during ?? []].flat());
   const causes = calendarCauses(before.side, after.side, calendars, kind === 'easier' ? 'wider' : 'narrower');
-  const reasons = [
-    ...(same(withoutTarget(was), withoutTarget(is)) ? [] : [`open ${openText(is)}, was ${openText(was)}`]),
-    ...causes.words,
-  ];
+  const sameWhen = same(withoutTarget(was), withoutTarget(is));
+  const reasons = [...(sameWhen ? [] : [`open ${openText(is)}, was ${openText(was)}`]), ...causes.words];
   return {
     kind,
     topic: 'window',
     weight: 70,
     cells: [cell.id],
-    before: was ?? null,
-    after: is ?? null,
+    before: sameWhen ? null : (was ?? null),
+    after: sameWhen ? null : (is ?? null),
     paths: [pointer(...rowPath(cell.id), 'when'), ...causes.paths],
     say: scope =>
       `${placeOf(scope)}: ${kind === 'easier' ? 'open at more times' : 'shut at more times'}: ${reasons.join('; ')}`,

@@ -24,6 +24,7 @@ describe('the API', () => {
       '/preflight',
       '/owners',
       '/matrix',
+      '/matrix/what-if',
       '/audit',
       '/audit/checkpoint',
       '/lockout',

@@ -1,16 +1,12 @@
-import {
-  getCedarVersion,
-  preparsePolicySet,
-  type StatefulAuthorizationCall,
-  statefulIsAuthorized,
-} from '@cedar-policy/cedar-wasm/nodejs';
+import type { StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Engagement, Question } from '../src/domain/decision.ts';
+import { preparse } from '../test/domain/cedar/engine.ts';
 import { contextOf, personFacts, personId, targetFacts, targetId } from '../test/domain/cedar/facts.ts';
 import { policiesOf } from '../test/domain/cedar/policies.ts';
 
 /** Cedar with the same matrix, laid out as well for it as we know. */
 
-export const version = (): string => getCedarVersion();
+export { isAllowed, version } from '../test/domain/cedar/engine.ts';
 
 /** Every cell has a set of its own, so that a call evaluates the policies of one cell and no others. */
 export function preparseCells({ matrix }: Engagement): void {
@@ -19,11 +15,6 @@ export function preparseCells({ matrix }: Engagement): void {
       preparse(`${service}/${name}`, policiesOf(matrix, service, name).opens);
     }
   }
-}
-
-export function preparse(id: string, policies: string): void {
-  const answer = preparsePolicySet(id, { staticPolicies: policies });
-  if (answer.type === 'failure') throw new Error(answer.errors.map(error => error.message).join('; '));
 }
 
 /** A call that is ready to make: only the asker and the target go with it. */
@@ -44,11 +35,4 @@ export function callOf(
       targetFacts(question.target, engagement.targets.targets[question.target]!),
     ],
   };
-}
-
-export function isAllowed(call: StatefulAuthorizationCall): boolean {
-  const answer = statefulIsAuthorized(call);
-  if (answer.type === 'failure') throw new Error(answer.errors.map(error => error.message).join('; '));
-  if (answer.response.diagnostics.errors.length > 0) throw new Error('a policy did not evaluate');
-  return answer.response.decision === 'allow';
 }

@@ -3,7 +3,7 @@ import type { Clause } from './clause.ts';
 import { formatDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { roleText, ruleText } from './explanation.ts';
-import type { Answerers, StaffedRung } from './ladder.ts';
+import type { Answerers } from './ladder.ts';
 import type { Rule } from './matrix.ts';
 import type { Decision, Question } from './question.ts';
 
@@ -58,9 +58,6 @@ function obligationsOf({ clause, rules, ticketFor }: Terms): string[] {
   return lines;
 }
 
-const rungText = ({ squad, staff, after }: StaffedRung, accountable: string): string =>
-  `${squad === accountable ? 'A' : 'A2'} ${squad} (${staff.text}) ${after === '0s' ? 'at once' : `after ${after}`}`;
-
 /** The lines that decided it. */
 function explain(engagement: Engagement, question: Question, terms: Terms, ends: number | null): string[] {
   const { clause, rules, responsible, answerers, ticketFor } = terms;
@@ -76,12 +73,7 @@ function explain(engagement: Engagement, question: Question, terms: Terms, ends:
   ];
   for (const rule of rules) lines.push(ruleText(rule));
   if (ticketFor && ticket) lines.push(`ticket ${ticket}, asked for by ${ticketFor}`);
-  lines.push(
-    clause.answer === 'pre-approved'
-      ? says.preApproved
-      : `${answerers.rungs.map(rung => rungText(rung, activity.A)).join(', ')} may answer`,
-    ...says.coApprove,
-  );
+  lines.push(clause.answer === 'pre-approved' ? says.preApproved : answerers.text, ...says.coApprove);
   if (ends !== null) {
     lines.push(`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`);
   }

@@ -18,6 +18,8 @@ interface Index {
   readonly calendars: ReadonlyMap<string, Calendar>;
   readonly covering: Map<string, readonly Cell[]>;
   readonly candidates: Candidates;
+  /** Those whose `when` means a target, if it speaks of targets. */
+  readonly rules: WeakMap<Target, readonly Rule[]>;
 }
 
 /** The cells that a target may meet, by one label that their service selects by; the others need no look. */
@@ -49,6 +51,7 @@ function indexOf(engagement: Engagement): Index {
     calendars: calendarsOf(calendars, timezone),
     covering: new Map(),
     candidates: candidatesOf(services, [...cells.values()]),
+    rules: new WeakMap(),
   };
   indexes.set(engagement, index);
   return index;
@@ -146,22 +149,31 @@ export const givesRole = (
  * Whether a `when` holds for a question about this target, judged at the question's start. `ends` is when its
  * calendar shuts, epoch milliseconds; `null` where it names none, or one that never shuts.
  */
-export function holds(
+export const holds = (
   engagement: Engagement,
   when: When | undefined,
   question: Pick<Question, 'severity' | 'at'>,
-  target: Target,
+  target: Pick<Target, 'labels'>,
+): { ends: number | null } | null =>
+  when?.target && !matches(when.target, target.labels) ? null : holdsNow(engagement, when, question);
+
+const ALWAYS = { ends: null };
+
+/** The same, where the target is one that it means. */
+function holdsNow(
+  engagement: Engagement,
+  when: When | undefined,
+  { severity, at }: Pick<Question, 'severity' | 'at'>,
 ): { ends: number | null } | null {
-  if (!when) return { ends: null };
-  if (when.target && !matches(when.target, target.labels)) return null;
+  if (!when) return ALWAYS;
   if (when.severity !== undefined) {
-    if (question.severity === null || !listOf(when.severity).includes(question.severity)) return null;
+    if (severity === null || !listOf(when.severity).includes(severity)) return null;
   }
-  if (when.during === undefined) return { ends: null };
+  if (when.during === undefined) return ALWAYS;
   const { calendars } = indexOf(engagement);
   const open = openAt(
     listOf(when.during).flatMap(name => calendars.get(name) ?? []),
-    question.at,
+    at,
   );
   return open && { ends: open.end };
 }
@@ -194,8 +206,18 @@ export function answerUnder(
   };
 }
 
-export const rulesFor = (
+export function rulesFor(
   engagement: Engagement,
   question: Pick<Question, 'severity' | 'at'>,
   target: Target,
-): Rule[] => (engagement.matrix.rules ?? []).filter(rule => holds(engagement, rule.when, question, target));
+): Rule[] {
+  const { rules } = indexOf(engagement);
+  let meant = rules.get(target);
+  if (!meant) {
+    meant = (engagement.matrix.rules ?? []).filter(
+      ({ when }) => !when?.target || matches(when.target, target.labels),
+    );
+    rules.set(target, meant);
+  }
+  return meant.filter(rule => holdsNow(engagement, rule.when, question));
+}

@@ -3,7 +3,7 @@ import { type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rul
 import { clauseOf } from './clause.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
-import { answerersFor } from './ladder.ts';
+import { answerersUnder } from './ladder.ts';
 import type { Rule } from './matrix.ts';
 import type { Member } from './person.ts';
 import type { Circumstances, Decision, Question } from './question.ts';
@@ -87,7 +87,7 @@ function termsOf(
     clause,
     rules,
     responsible: cell.activity.R.filter(squad => isInSquad(engagement, squad, question.asker)),
-    answerers: answerersFor(engagement, cell, question, people, rules, clause.coApprove),
+    answerers: answerersUnder(engagement, clause, question, people, rules),
     ticketFor: clause.ticketFor ?? ticketRule(rules),
     window: own && { ends: ends === NEVER ? null : ends },
   };

@@ -1,11 +1,12 @@
 import { type Cell, findCell, rulesFor } from './cell.ts';
+import type { Clause } from './clause.ts';
 import { parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { type Activity, ANSWER_WITHIN, type Rule } from './matrix.ts';
 import { once } from './once.ts';
 import type { Member } from './person.ts';
 import type { Decision, Question } from './question.ts';
-import { type Answerer, isInSquad, type Staff, samePerson, staffIn, staffOf } from './squad.ts';
+import { type Answerer, isInSquad, type Staff, samePerson, staffing, staffOf } from './squad.ts';
 import { findTarget } from './target.ts';
 
 /** A rung with the people behind its handles. */
@@ -24,6 +25,8 @@ export interface Answerers {
   readonly empty: readonly string[];
   /** Whether distinct people can fill the approver's and every co-approver's place. */
   readonly enough: boolean;
+  /** Who may answer and when, in one line. */
+  readonly text: string;
 }
 
 export const partiesDiffer = (rules: readonly Rule[]): boolean =>
@@ -33,14 +36,15 @@ export const partiesDiffer = (rules: readonly Rule[]): boolean =>
 export const mayAnswer = (differ: boolean, asker: Member, person: Answerer | Member): boolean =>
   !samePerson(asker, person) && !(differ && person.party === asker.party);
 
-/** Those of a squad who may answer, which mostly is all of it. */
-function eligible(staff: Staff, asker: Member, differ: boolean): Staff {
-  const touched =
-    (differ && staff.people[0]?.party === asker.party) ||
-    staff.handles.includes(asker.handle) ||
-    (asker.email !== null && staff.emails.has(asker.email.toLowerCase()));
-  return touched ? staffOf(staff.people.filter(person => mayAnswer(differ, asker, person))) : staff;
-}
+/** Those of a squad who may answer when this person asks. */
+const eligible = (staff: Staff, asker: Member, differ: boolean): Staff =>
+  isTouched(staff, asker, differ)
+    ? staffOf(staff.people.filter(person => mayAnswer(differ, asker, person)))
+    : staff;
+
+/** Whether it matters to a squad who asks: mostly it does not. */
+const isTouched = (staff: Staff, asker: Member, differ: boolean): boolean =>
+  (differ && staff.people[0]?.party === asker.party) || staff.includes(asker);
 
 /** How long each rung has, as the matrix says it and in seconds. */
 const rungTime = once(({ answer_within: text = ANSWER_WITHIN }: Activity) => ({
@@ -48,33 +52,85 @@ const rungTime = once(({ answer_within: text = ANSWER_WITHIN }: Activity) => ({
   seconds: parseDuration(text)!,
 }));
 
+/** The squads that answer: A, and A2 where it is another. */
+const squadsOf = ({ A, A2 }: Activity): string[] => (A2 && A2 !== A ? [A, A2] : [A]);
+
 export function answerersFor(
   engagement: Engagement,
   { activity }: Cell,
-  question: Question,
+  { asker }: Pick<Question, 'asker'>,
   people: readonly Member[],
   rules: readonly Rule[],
   coApprove: readonly string[],
 ): Answerers {
-  const { asker } = question;
   const differ = partiesDiffer(rules);
-  const within = rungTime(activity);
-  const { A, A2 } = activity;
-  const rungs: StaffedRung[] = [];
-  for (const squad of A2 && A2 !== A ? [A, A2] : [A]) {
-    const staff = eligible(staffIn(engagement, squad, people), asker, differ);
-    if (staff.people.length > 0) rungs.push({ squad, staff, after: rungs.length === 0 ? '0s' : within.text });
-  }
-  const co = coApprove.map(squad => eligible(staffIn(engagement, squad, people), asker, differ).people);
+  const staffed = staffing(engagement, people);
+  return answerersAmong(activity, coApprove, squad => eligible(staffed(squad), asker, differ));
+}
+
+function answerersAmong(
+  activity: Activity,
+  coApprove: readonly string[],
+  staffed: (squad: string) => Staff,
+): Answerers {
+  const { text, seconds } = rungTime(activity);
+  const squads = squadsOf(activity);
+  const rungs = squads
+    .map(squad => ({ squad, staff: staffed(squad) }))
+    .filter(({ staff }) => staff.people.length > 0)
+    .map((rung, place): StaffedRung => ({ ...rung, after: place === 0 ? '0s' : text }));
+  const co = coApprove.map(squad => staffed(squad).people);
+  const approvers = rungs.flatMap(({ staff }) => staff.people);
   return {
     rungs,
-    seconds: rungs.length * within.seconds,
+    seconds: rungs.length * seconds,
     empty: [
-      ...(rungs.length > 0 ? [] : [A2 && A2 !== A ? `${A} or ${A2}` : A]),
+      ...(rungs.length > 0 ? [] : [squads.join(' or ')]),
       ...coApprove.filter((_, place) => co[place]!.length === 0),
     ],
-    enough: co.length === 0 ? rungs.length > 0 : fillable([rungs.flatMap(rung => rung.staff.people), ...co]),
+    enough: fillable([approvers, ...co]),
+    text: `${rungs.map(rung => rungText(rung, activity.A)).join(', ')} may answer`,
   };
+}
+
+const rungText = ({ squad, staff, after }: StaffedRung, accountable: string): string =>
+  `${squad === accountable ? 'A' : 'A2'} ${squad} (${staff.handles.join(', ')}) ${after === '0s' ? 'at once' : `after ${after}`}`;
+
+/** Who answers under a clause, and all the squads that say so. */
+interface Whole {
+  readonly answerers: Answerers;
+  readonly staffs: readonly Staff[];
+}
+
+/** By what tells who is in a squad: those of an engagement and a list of people. */
+const wholes = once((_: (squad: string) => Staff) => new WeakMap<Clause, Whole>());
+
+/** The same under a clause. Where it does not matter who asks, it is worked out once. */
+export function answerersUnder(
+  engagement: Engagement,
+  clause: Clause,
+  question: Question,
+  people: readonly Member[],
+  rules: readonly Rule[],
+): Answerers {
+  const { cell, coApprove } = clause;
+  const staffed = staffing(engagement, people);
+  const known = wholes(staffed);
+  let whole = known.get(clause);
+  if (!whole) {
+    whole = {
+      answerers: answerersAmong(cell.activity, coApprove, staffed),
+      staffs: [...squadsOf(cell.activity), ...coApprove].map(staffed),
+    };
+    known.set(clause, whole);
+  }
+  const differ = partiesDiffer(rules);
+  for (const staff of whole.staffs) {
+    if (isTouched(staff, question.asker, differ)) {
+      return answerersFor(engagement, cell, question, people, rules, coApprove);
+    }
+  }
+  return whole.answerers;
 }
 
 /**

@@ -68,17 +68,20 @@ export interface Staff {
   /** In the order in which they are asked. */
   readonly people: readonly Answerer[];
   readonly handles: readonly string[];
-  /** The handles as one text. */
-  readonly text: string;
-  /** Their emails, in lower case. */
-  readonly emails: ReadonlySet<string>;
+  /** Whether one of them may be the same person. */
+  readonly includes: (person: Named) => boolean;
 }
 
-export const staffOf = (people: readonly Answerer[]): Staff => {
+export function staffOf(people: readonly Answerer[]): Staff {
   const handles = people.map(({ handle }) => handle);
-  const emails = people.flatMap(({ email }) => email?.toLowerCase() ?? []);
-  return { people, handles, text: handles.join(', '), emails: new Set(emails) };
-};
+  const known = new Set(handles);
+  const emails = new Set(people.flatMap(({ email }) => email?.toLowerCase() ?? []));
+  return {
+    people,
+    handles,
+    includes: ({ handle, email }) => known.has(handle) || (email !== null && emails.has(email.toLowerCase())),
+  };
+}
 
 const NOBODY = staffOf([]);
 
@@ -86,29 +89,45 @@ const NOBODY = staffOf([]);
  * Everybody who is in a squad: its primary, its secondary, then the others by handle. Whom the matrix names is
  * expected even before their first sign-in, under their email; once known, a group squad's named person counts
  * only while their IdP gives them the group.
+ *
+ * Of a list of people that is frozen, each squad is worked out once.
  */
-export function staffIn(engagement: Engagement, name: string, people: readonly Member[]): Staff {
-  const found = squadsOf(engagement.matrix.parties).get(name);
-  if (!found) return NOBODY;
-  if (!Object.isFrozen(people)) return staffOf(answerersAmong(found, rosterOf(people)));
-  const known = staffKnown(people);
-  let staff = known.get(found);
-  if (!staff) {
-    staff = staffOf(answerersAmong(found, rosterOf(people)));
-    known.set(found, staff);
+export function staffing(
+  { matrix: { parties } }: Engagement,
+  people: readonly Member[],
+): (squad: string) => Staff {
+  const squads = squadsOf(parties);
+  const roster = rosterOf(people);
+  if (!Object.isFrozen(people)) return name => staffAmong(squads.get(name), roster);
+  const byParties = staffings(people);
+  let known = byParties.get(parties);
+  if (!known) {
+    const staffed = new Map<string, Staff>();
+    known = name => {
+      const found = staffed.get(name);
+      if (found) return found;
+      const staff = staffAmong(squads.get(name), roster);
+      if (squads.has(name)) staffed.set(name, staff);
+      return staff;
+    };
+    byParties.set(parties, known);
   }
-  return staff;
+  return known;
 }
 
-/** By squad, of a list of people that is frozen. */
-const staffKnown = once((_: readonly Member[]) => new WeakMap<Known, Staff>());
+const staffings = once(
+  (_: readonly Member[]) => new WeakMap<Engagement['matrix']['parties'], (squad: string) => Staff>(),
+);
 
-/** The people of `staffIn`. */
+const staffAmong = (squad: Known | undefined, roster: Roster): Staff =>
+  squad ? staffOf(answerersAmong(squad, roster)) : NOBODY;
+
+/** The people of one squad, as `staffing` has them. */
 export const answerersOf = (
   engagement: Engagement,
   name: string,
   people: readonly Member[],
-): readonly Answerer[] => staffIn(engagement, name, people).people;
+): readonly Answerer[] => staffing(engagement, people)(name).people;
 
 function answerersAmong({ party, squad, people }: Known, roster: Roster): readonly Answerer[] {
   const members = new Set([

@@ -1,5 +1,14 @@
 import { agree, type Terms } from './agreement.ts';
-import { type Cell, cellsCovering, exceptionFor, findCell, givesRole, holds, rulesFor } from './cell.ts';
+import {
+  type Cell,
+  cellsCovering,
+  exceptionFor,
+  findCell,
+  findCovering,
+  givesRole,
+  holds,
+  rulesOn,
+} from './cell.ts';
 import { clauseOf } from './clause.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
@@ -44,13 +53,13 @@ function chooseCell(
   question: Question,
   target: Target | null,
 ): { cell: Cell } | { refusals: say.Refusal[] } {
-  const covering = cellsCovering(engagement, question.target);
   if (question.activity !== null) {
-    const cell = findCell(engagement, question.activity);
-    return cell && covering.includes(cell)
-      ? { cell }
-      : { refusals: [say.noCell(engagement, question, target, cell)] };
+    const cell = findCovering(engagement, question.target, question.activity);
+    if (cell) return { cell };
+    const other = findCell(engagement, question.activity);
+    return { refusals: [say.noCell(engagement, question, target, other)] };
   }
+  const covering = cellsCovering(engagement, question.target);
   if (covering.length === 0) return { refusals: [say.noCell(engagement, question, target, null)] };
   const own = covering.filter(cell => isResponsible(engagement, cell, question.asker));
   const giving = (cells: readonly Cell[]) =>
@@ -78,7 +87,7 @@ function termsOf(
 ): Terms {
   const held = exceptionFor(engagement, cell, question, target);
   const clause = clauseOf(cell, held?.exception ?? null);
-  const rules = rulesFor(engagement, question, target);
+  const rules = rulesOn(engagement, question);
   const own = holds(engagement, cell.activity.when, question, target);
   // What an exception lets through unasked lasts no longer than the exception does.
   const further = held?.exception.answer === 'pre-approved' ? held.ends : null;

@@ -1,9 +1,10 @@
-import { type Cell, findCell, rulesFor } from './cell.ts';
+import { type Cell, findCell, rulesOn } from './cell.ts';
 import type { Clause } from './clause.ts';
 import { parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
 import { type Activity, ANSWER_WITHIN, type Rule } from './matrix.ts';
 import { once } from './once.ts';
+import type { Party } from './party.ts';
 import type { Member } from './person.ts';
 import type { Decision, Question } from './question.ts';
 import { type Answerer, isInSquad, type Staff, samePerson, staffing, staffOf } from './squad.ts';
@@ -96,14 +97,25 @@ function answerersAmong(
 const rungText = ({ squad, staff, after }: StaffedRung, accountable: string): string =>
   `${squad === accountable ? 'A' : 'A2'} ${squad} (${staff.handles.join(', ')}) ${after === '0s' ? 'at once' : `after ${after}`}`;
 
-/** Who answers under a clause, and all the squads that say so. */
+/** Who answers under a clause, and whether it may matter who asks. */
 interface Whole {
   readonly answerers: Answerers;
-  readonly staffs: readonly Staff[];
+  readonly parties: ReadonlySet<Party>;
+  /** Every handle and email in lower case. Somebody else of that name only has it looked at more closely. */
+  readonly names: ReadonlySet<string>;
 }
 
 /** By what tells who is in a squad: those of an engagement and a list of people. */
 const wholes = once((_: (squad: string) => Staff) => new WeakMap<Clause, Whole>());
+
+function wholeOf({ cell, coApprove }: Clause, staffed: (squad: string) => Staff): Whole {
+  const people = [...squadsOf(cell.activity), ...coApprove].flatMap(squad => staffed(squad).people);
+  return {
+    answerers: answerersAmong(cell.activity, coApprove, staffed),
+    parties: new Set(people.map(({ party }) => party)),
+    names: new Set(people.flatMap(({ handle, email }) => [handle, email?.toLowerCase() ?? handle])),
+  };
+}
 
 /** The same under a clause. Where it does not matter who asks, it is worked out once. */
 export function answerersUnder(
@@ -113,24 +125,21 @@ export function answerersUnder(
   people: readonly Member[],
   rules: readonly Rule[],
 ): Answerers {
-  const { cell, coApprove } = clause;
+  const { handle, email, party } = question.asker;
   const staffed = staffing(engagement, people);
   const known = wholes(staffed);
   let whole = known.get(clause);
   if (!whole) {
-    whole = {
-      answerers: answerersAmong(cell.activity, coApprove, staffed),
-      staffs: [...squadsOf(cell.activity), ...coApprove].map(staffed),
-    };
+    whole = wholeOf(clause, staffed);
     known.set(clause, whole);
   }
-  const differ = partiesDiffer(rules);
-  for (const staff of whole.staffs) {
-    if (isTouched(staff, question.asker, differ)) {
-      return answerersFor(engagement, cell, question, people, rules, coApprove);
-    }
-  }
-  return whole.answerers;
+  const matters =
+    whole.names.has(handle) ||
+    (email !== null && whole.names.has(email.toLowerCase())) ||
+    (partiesDiffer(rules) && whole.parties.has(party));
+  return matters
+    ? answerersFor(engagement, clause.cell, question, people, rules, clause.coApprove)
+    : whole.answerers;
 }
 
 /**
@@ -168,7 +177,7 @@ export function placesOf(
   const target = findTarget(engagement.targets, question.target);
   if (decision.decision !== 'needs-approval' || decision.tenant !== engagement.tenant || !cell || !target)
     return [];
-  const differ = partiesDiffer(rulesFor(engagement, question, target));
+  const differ = partiesDiffer(rulesOn(engagement, question));
   if (!mayAnswer(differ, question.asker, person)) return [];
   const { A, A2, answer_within } = cell.activity;
   const rung = decision.ladder.find(({ squad }) => squad === A2);

@@ -52,10 +52,11 @@ cedar.preparseCells(engagement);
 const resident = process.memoryUsage().rss - residentBefore;
 
 measures.push(
+  plain('questions', QUESTIONS),
   plain('cells', SERVICES * ACTIVITIES),
   plain('people', people.length),
   plain('targets', TARGETS),
-  plain('answers', kept),
+  ...kept,
 );
 
 const calls = asked.map(question => ({
@@ -147,14 +148,13 @@ function openCalendars({ matrix }: Engagement, question: Question): string[] {
   return [...calendars].filter(([, calendar]) => openAt([calendar], question.at)).map(([name]) => name);
 }
 
-/** `needs-approval 1077, outside-window 167, …` */
-function summed(decisions: readonly Decision[]): string {
+/** How many of each answer. */
+function summed(decisions: readonly Decision[]): Measure[] {
   const counts = new Map<string, number>();
   for (const { code, decision } of decisions) {
     counts.set(code ?? decision, (counts.get(code ?? decision) ?? 0) + 1);
   }
   return [...counts]
     .sort(([, one], [, other]) => other - one)
-    .map(([what, count]) => `${what} ${count}`)
-    .join(', ');
+    .map(([what, count]) => plain(`answers: ${what}`, count));
 }

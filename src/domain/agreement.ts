@@ -1,18 +1,20 @@
 import { timeAt } from './calendar.ts';
-import type { Clause } from './clause.ts';
+import type { Clause, Plan } from './clause.ts';
 import { formatDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
-import { roleText, ruleText } from './explanation.ts';
+import { ruleText } from './explanation.ts';
 import type { Answerers } from './ladder.ts';
 import type { Rule } from './matrix.ts';
 import type { Decision, Question } from './question.ts';
+import type { KnownSquad } from './squad.ts';
 
 /** A clause with what rules, people and calendars make of it for one question. */
 export interface Terms {
+  readonly plan: Plan;
   readonly clause: Clause;
   readonly rules: readonly Rule[];
   /** The squads of R that the asker is in. */
-  readonly responsible: readonly string[];
+  readonly responsible: readonly KnownSquad[];
   readonly answerers: Answerers;
   /** What asks for a ticket. */
   readonly ticketFor: string | null;
@@ -60,14 +62,13 @@ function obligationsOf({ clause, rules, ticketFor }: Terms): string[] {
 
 /** The lines that decided it. */
 function explain(engagement: Engagement, question: Question, terms: Terms, ends: number | null): string[] {
-  const { clause, rules, responsible, answerers, ticketFor } = terms;
-  const { cell, limit, says } = clause;
-  const { activity } = cell;
+  const { plan, clause, rules, responsible, answerers, ticketFor } = terms;
+  const { limit, says } = clause;
   const { asker, target, protocol, role, seconds, ticket } = question;
   const lines = [
     says.covers + target + says.selected,
-    `R ${responsible.join(', ')}: ${asker.handle} may ask`,
-    `gives ${protocol && role ? roleText(activity, protocol, role) : 'nothing'}`,
+    `R ${responsible.map(({ name }) => name).join(', ')}: ${asker.handle} may ask`,
+    `gives ${(protocol && role && plan.gives[protocol].get(role)) || 'nothing'}`,
     `for ${formatDuration(seconds)}: ${limit?.source} allows ${limit?.text}`,
     ...says.when,
   ];

@@ -16,17 +16,8 @@ export interface Cell {
 interface Index {
   readonly cells: ReadonlyMap<string, Cell>;
   readonly calendars: ReadonlyMap<string, Calendar>;
-  readonly reached: Map<string, Reach>;
+  readonly covering: Map<string, readonly Cell[]>;
   readonly candidates: Candidates;
-}
-
-/** A target with what the matrix says of it, whoever asks and when. */
-interface Reach {
-  readonly target: Target;
-  readonly cells: readonly Cell[];
-  readonly byId: ReadonlyMap<string, Cell>;
-  /** Those that mean it, or any target. */
-  readonly rules: readonly Rule[];
 }
 
 /** The cells that a target may meet, by one label that their service selects by; the others need no look. */
@@ -56,7 +47,7 @@ function indexOf(engagement: Engagement): Index {
   const index: Index = {
     cells,
     calendars: calendarsOf(calendars, timezone),
-    reached: new Map(),
+    covering: new Map(),
     candidates: candidatesOf(services, [...cells.values()]),
   };
   indexes.set(engagement, index);
@@ -129,29 +120,17 @@ export const cellsOf = (engagement: Engagement): Cell[] => [...indexOf(engagemen
 export const findCell = (engagement: Engagement, id: string): Cell | null =>
   indexOf(engagement).cells.get(id) ?? null;
 
-/** Works out once what the matrix says of a target; `null` for a name that nothing has. */
-function reachOf(engagement: Engagement, name: string): Reach | null {
-  const { reached, candidates } = indexOf(engagement);
-  const known = reached.get(name);
-  if (known) return known;
-  const target = findTarget(engagement.targets, name);
-  if (!target) return null;
-  const cells = candidatesFor(candidates, target.labels).filter(cell => covers(cell, target));
-  const rules = (engagement.matrix.rules ?? []).filter(
-    ({ when }) => !when?.target || matches(when.target, target.labels),
-  );
-  const reach = { target, cells, byId: new Map(cells.map(cell => [cell.id, cell])), rules };
-  reached.set(name, reach);
-  return reach;
-}
-
 /** The cells whose service, and whose own `when.target`, select a target; none for a name that nothing has. */
-export const cellsCovering = (engagement: Engagement, target: string): readonly Cell[] =>
-  reachOf(engagement, target)?.cells ?? [];
-
-/** Of those the one that is called so. */
-export const findCovering = (engagement: Engagement, target: string, id: string): Cell | null =>
-  reachOf(engagement, target)?.byId.get(id) ?? null;
+export function cellsCovering(engagement: Engagement, target: string): readonly Cell[] {
+  const { covering, candidates } = indexOf(engagement);
+  const known = covering.get(target);
+  if (known) return known;
+  const found = findTarget(engagement.targets, target);
+  if (!found) return [];
+  const cells = candidatesFor(candidates, found.labels).filter(cell => covers(cell, found));
+  covering.set(target, cells);
+  return cells;
+}
 
 const covers = ({ service, activity }: Cell, target: Target): boolean =>
   matches(service.targets, target.labels) &&
@@ -178,7 +157,7 @@ export const holds = (
 const ALWAYS = { ends: null };
 
 /** The same, where the target is one that it means. */
-function holdsNow(
+export function holdsNow(
   engagement: Engagement,
   when: When | undefined,
   { severity, at }: Pick<Question, 'severity' | 'at'>,
@@ -229,12 +208,3 @@ export const rulesFor = (
   question: Pick<Question, 'severity' | 'at'>,
   target: Target,
 ): Rule[] => (engagement.matrix.rules ?? []).filter(rule => holds(engagement, rule.when, question, target));
-
-/** The same for a target of the inventory, by its name. */
-export function rulesOn(
-  engagement: Engagement,
-  question: Pick<Question, 'severity' | 'at' | 'target'>,
-): readonly Rule[] {
-  const reach = reachOf(engagement, question.target);
-  return reach ? reach.rules.filter(rule => holdsNow(engagement, rule.when, question)) : [];
-}

@@ -1,14 +1,19 @@
 import { answerUnder, type Cell } from './cell.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { exceptionName, selectorText, whenText } from './explanation.ts';
-import type { Answer, Exception } from './matrix.ts';
-import { once } from './once.ts';
+import type { Engagement } from './engagement.ts';
+import { exceptionName, roleText, selectorText, whenText } from './explanation.ts';
+import { rolesGiven } from './gives.ts';
+import type { Answer, Exception, When } from './matrix.ts';
+import type { Protocol } from './protocol.ts';
+import { type KnownSquad, knownSquad } from './squad.ts';
 
 /**
  * A cell as one of its exceptions leaves it, or none: what the matrix says, read once and in one shape, with the
  * lines of an explanation that depend on nothing else.
  */
 export interface Clause {
+  /** Counts the clauses of an engagement, so that what is known of each stands in a list. */
+  readonly number: number;
   readonly cell: Cell;
   readonly exception: Exception | null;
   readonly answer: Answer;
@@ -36,18 +41,38 @@ export interface Clause {
   };
 }
 
-/** The clause of a cell under one of its own exceptions. */
-export const clauseOf = (cell: Cell, exception: Exception | null): Clause =>
-  exception === null ? plain(cell) : excepted(cell).get(exception)!;
+/** A cell, read once and in one shape, whatever its row leaves out: so V8 finds what a decision looks for. */
+export interface Plan {
+  readonly cell: Cell;
+  readonly responsible: readonly KnownSquad[];
+  readonly when: When | undefined;
+  /** What an explanation says of a login or role that it gives; what is not there it does not give. */
+  readonly gives: Readonly<Record<Protocol, ReadonlyMap<string, string>>>;
+  /** In the matrix's order. */
+  readonly exceptions: readonly { readonly when: When; readonly clause: Clause }[];
+  /** Where no exception applies. */
+  readonly plain: Clause;
+}
 
-const plain = once((cell: Cell) => read(cell, null));
+/** `numbered` gives each clause its number. */
+export function planOf(engagement: Engagement, cell: Cell, numbered: () => number): Plan {
+  const { activity } = cell;
+  const given = (protocol: Protocol) =>
+    new Map(rolesGiven(activity, protocol).map(role => [role, roleText(activity, protocol, role)]));
+  return {
+    cell,
+    responsible: activity.R.flatMap(squad => knownSquad(engagement, squad) ?? []),
+    when: activity.when,
+    gives: { ssh: given('ssh'), postgres: given('postgres'), web: given('web') },
+    exceptions: (activity.exceptions ?? []).map(exception => ({
+      when: exception.when,
+      clause: read(cell, exception, numbered()),
+    })),
+    plain: read(cell, null, numbered()),
+  };
+}
 
-const excepted = once(
-  (cell: Cell): ReadonlyMap<Exception, Clause> =>
-    new Map((cell.activity.exceptions ?? []).map(exception => [exception, read(cell, exception)])),
-);
-
-function read(cell: Cell, exception: Exception | null): Clause {
+function read(cell: Cell, exception: Exception | null, number: number): Clause {
   const { id, activity, service } = cell;
   const { escalate = [], C = [], I = [] } = activity;
   const { answer, coApprove } = answerUnder(activity, exception);
@@ -57,6 +82,7 @@ function read(cell: Cell, exception: Exception | null): Clause {
   const { record, handback = [], takeover = [], sign_in_within } = activity;
   const review = exception?.review_within ?? activity.review_within;
   return {
+    number,
     cell,
     exception,
     answer,

@@ -1,24 +1,15 @@
 import { agree, type Terms } from './agreement.ts';
-import {
-  type Cell,
-  cellsCovering,
-  exceptionFor,
-  findCell,
-  findCovering,
-  givesRole,
-  holds,
-  rulesOn,
-} from './cell.ts';
-import { clauseOf } from './clause.ts';
+import { type Cell, findCell, holds, holdsNow } from './cell.ts';
+import type { Clause, Plan } from './clause.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
 import { answerersUnder } from './ladder.ts';
 import type { Rule } from './matrix.ts';
-import type { Member } from './person.ts';
 import type { Circumstances, Decision, Question } from './question.ts';
+import { type Reach, reachOf, rulesOn } from './reach.ts';
 import { REFUSAL_CODES } from './refusal.ts';
-import { isInSquad } from './squad.ts';
-import { findTarget, type Target } from './target.ts';
+import { isMember } from './squad.ts';
+import type { Target } from './target.ts';
 
 export type { Engagement } from './engagement.ts';
 export { placesOf } from './ladder.ts';
@@ -30,15 +21,15 @@ export type { Circumstances, Decision, Question, Rung } from './question.ts';
  * gives the same bytes. Never throws for an engagement that was read soundly; what it does not know, it refuses.
  */
 export function decide(engagement: Engagement, question: Question, circumstances: Circumstances): Decision {
-  const target = findTarget(engagement.targets, question.target);
+  const reach = reachOf(engagement, question.target);
   const refusals: say.Refusal[] =
     circumstances.lockedOut && question.asker.party === 'msp' ? [say.lockedOut(engagement)] : [];
-  const chosen = chooseCell(engagement, question, target);
-  if (!target || !('cell' in chosen)) {
-    return refuse(engagement, [...refusals, ...('cell' in chosen ? [] : chosen.refusals)], null, null);
+  const chosen = choosePlan(engagement, question, reach);
+  if (!reach || !('plan' in chosen)) {
+    return refuse(engagement, [...refusals, ...('plan' in chosen ? [] : chosen.refusals)], null, null);
   }
-  const terms = termsOf(engagement, question, circumstances, chosen.cell, target);
-  addRefusals(refusals, engagement, question, terms, target);
+  const terms = termsOf(engagement, question, circumstances, chosen.plan, reach);
+  addRefusals(refusals, engagement, question, terms, reach.target);
   const { cell, exception } = terms.clause;
   if (refusals.length > 0) return refuse(engagement, refusals, cell.id, exception?.name ?? null);
   return agree(engagement, question, terms);
@@ -48,58 +39,70 @@ export function decide(engagement: Engagement, question: Question, circumstances
  * The cell that was named, if it covers the target; else the only one that does, has the asker in R and gives
  * what is asked. Where no login is named, whatever the asker is R of counts, so that the answer can list it.
  */
-function chooseCell(
+function choosePlan(
   engagement: Engagement,
   question: Question,
-  target: Target | null,
-): { cell: Cell } | { refusals: say.Refusal[] } {
-  if (question.activity !== null) {
-    const cell = findCovering(engagement, question.target, question.activity);
-    if (cell) return { cell };
-    const other = findCell(engagement, question.activity);
-    return { refusals: [say.noCell(engagement, question, target, other)] };
+  reach: Reach | null,
+): { plan: Plan } | { refusals: say.Refusal[] } {
+  const { activity, protocol, role, asker } = question;
+  const named = activity === null ? undefined : reach?.plans.get(activity);
+  if (named) return { plan: named };
+  if (!reach || activity !== null || reach.plans.size === 0) {
+    const other = activity === null ? null : findCell(engagement, activity);
+    return { refusals: [say.noCell(engagement, question, reach?.target ?? null, other)] };
   }
-  const covering = cellsCovering(engagement, question.target);
-  if (covering.length === 0) return { refusals: [say.noCell(engagement, question, target, null)] };
-  const own = covering.filter(cell => isResponsible(engagement, cell, question.asker));
-  const giving = (cells: readonly Cell[]) =>
-    question.protocol === null ? cells : cells.filter(cell => givesRole(cell, question));
+  const covering = [...reach.plans.values()];
+  const own = covering.filter(plan => plan.responsible.some(squad => isMember(squad, asker)));
+  const giving = (plans: readonly Plan[]) =>
+    protocol === null ? plans : plans.filter(plan => role !== null && plan.gives[protocol].has(role));
   const fitting = giving(own);
-  if (fitting.length === 1) return { cell: fitting[0]! };
-  if (fitting.length > 1) return { refusals: [say.activityNeeded(question, fitting)] };
+  if (fitting.length === 1) return { plan: fitting[0]! };
+  if (fitting.length > 1) return { refusals: [say.activityNeeded(question, fitting.map(cellOf))] };
   const refusals: say.Refusal[] = [];
-  if (own.length === 0) refusals.push(say.notResponsible(question, covering));
+  if (own.length === 0) refusals.push(say.notResponsible(question, covering.map(cellOf)));
   if (giving(covering).length === 0 || own.length > 0) {
-    refusals.push(say.notGiven(question, own.length > 0 ? own : covering));
+    refusals.push(say.notGiven(question, (own.length > 0 ? own : covering).map(cellOf)));
   }
   return { refusals };
 }
 
-const isResponsible = (engagement: Engagement, { activity }: Cell, asker: Member): boolean =>
-  activity.R.some(squad => isInSquad(engagement, squad, asker));
+const cellOf = ({ cell }: Plan): Cell => cell;
 
 function termsOf(
   engagement: Engagement,
   question: Question,
   { people }: Circumstances,
-  cell: Cell,
-  target: Target,
+  plan: Plan,
+  reach: Reach,
 ): Terms {
-  const held = exceptionFor(engagement, cell, question, target);
-  const clause = clauseOf(cell, held?.exception ?? null);
-  const rules = rulesOn(engagement, question);
-  const own = holds(engagement, cell.activity.when, question, target);
-  // What an exception lets through unasked lasts no longer than the exception does.
-  const further = held?.exception.answer === 'pre-approved' ? held.ends : null;
+  const { clause, ends: further } = clauseFor(engagement, question, plan, reach.target);
+  const rules = rulesOn(engagement, reach, question);
+  // Its cells cover the target, so what their `when` says of targets holds.
+  const own = holdsNow(engagement, plan.when, question);
   const ends = Math.min(own?.ends ?? NEVER, further ?? NEVER);
   return {
+    plan,
     clause,
     rules,
-    responsible: cell.activity.R.filter(squad => isInSquad(engagement, squad, question.asker)),
+    responsible: plan.responsible.filter(squad => isMember(squad, question.asker)),
     answerers: answerersUnder(engagement, clause, question, people, rules),
     ticketFor: clause.ticketFor ?? ticketRule(rules),
     window: own && { ends: ends === NEVER ? null : ends },
   };
+}
+
+/** The clause under the first exception that applies. What it lets through unasked lasts no longer than it does. */
+function clauseFor(
+  engagement: Engagement,
+  question: Question,
+  { exceptions, plain }: Plan,
+  target: Target,
+): { clause: Clause; ends: number | null } {
+  for (const { when, clause } of exceptions) {
+    const held = holds(engagement, when, question, target);
+    if (held) return { clause, ends: clause.exception?.answer === 'pre-approved' ? held.ends : null };
+  }
+  return { clause: plain, ends: null };
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -116,11 +119,13 @@ function addRefusals(
   terms: Terms,
   target: Target,
 ): void {
-  const { clause, responsible, answerers, ticketFor, window } = terms;
+  const { plan, clause, responsible, answerers, ticketFor, window } = terms;
   const { cell, limit } = clause;
+  const { protocol, role } = question;
   if (responsible.length === 0) refusals.push(say.notResponsible(question, [cell]));
-  if (!givesRole(cell, question)) refusals.push(say.notGiven(question, [cell]));
-  else if (question.protocol && !target[question.protocol]) refusals.push(say.notOffered(question));
+  const given = protocol !== null && role !== null && plan.gives[protocol].has(role);
+  if (!given) refusals.push(say.notGiven(question, [cell]));
+  else if (!target[protocol]) refusals.push(say.notOffered(question));
   if (!window) refusals.push(say.outsideWindow(engagement, question, cell));
   // Written so that a length that is no number is too long as well.
   if (limit !== null && !(question.seconds >= 1 && question.seconds <= limit.seconds)) {

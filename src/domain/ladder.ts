@@ -1,4 +1,4 @@
-import { type Cell, findCell, rulesOn } from './cell.ts';
+import { type Cell, findCell, rulesFor } from './cell.ts';
 import type { Clause } from './clause.ts';
 import { parseDuration } from './duration.ts';
 import type { Engagement } from './engagement.ts';
@@ -99,18 +99,21 @@ const rungText = ({ squad, staff, after }: StaffedRung, accountable: string): st
 
 /** Who answers under a clause, and whether it may matter who asks. */
 interface Whole {
+  readonly clause: Clause;
   readonly answerers: Answerers;
   readonly parties: ReadonlySet<Party>;
   /** Every handle and email in lower case. Somebody else of that name only has it looked at more closely. */
   readonly names: ReadonlySet<string>;
 }
 
-/** By what tells who is in a squad: those of an engagement and a list of people. */
-const wholes = once((_: (squad: string) => Staff) => new WeakMap<Clause, Whole>());
+/** By what tells who is in a squad, which is of one engagement and one list of people; then by clause. */
+const wholes = once((_: (squad: string) => Staff): Whole[] => []);
 
-function wholeOf({ cell, coApprove }: Clause, staffed: (squad: string) => Staff): Whole {
+function wholeOf(clause: Clause, staffed: (squad: string) => Staff): Whole {
+  const { cell, coApprove } = clause;
   const people = [...squadsOf(cell.activity), ...coApprove].flatMap(squad => staffed(squad).people);
   return {
+    clause,
     answerers: answerersAmong(cell.activity, coApprove, staffed),
     parties: new Set(people.map(({ party }) => party)),
     names: new Set(people.flatMap(({ handle, email }) => [handle, email?.toLowerCase() ?? handle])),
@@ -128,10 +131,10 @@ export function answerersUnder(
   const { handle, email, party } = question.asker;
   const staffed = staffing(engagement, people);
   const known = wholes(staffed);
-  let whole = known.get(clause);
-  if (!whole) {
+  let whole = known[clause.number];
+  if (whole?.clause !== clause) {
     whole = wholeOf(clause, staffed);
-    known.set(clause, whole);
+    known[clause.number] = whole;
   }
   const matters =
     whole.names.has(handle) ||
@@ -177,7 +180,7 @@ export function placesOf(
   const target = findTarget(engagement.targets, question.target);
   if (decision.decision !== 'needs-approval' || decision.tenant !== engagement.tenant || !cell || !target)
     return [];
-  const differ = partiesDiffer(rulesOn(engagement, question));
+  const differ = partiesDiffer(rulesFor(engagement, question, target));
   if (!mayAnswer(differ, question.asker, person)) return [];
   const { A, A2, answer_within } = cell.activity;
   const rung = decision.ladder.find(({ squad }) => squad === A2);

@@ -8,27 +8,40 @@ import { type Roster, rosterOf } from './roster.ts';
 /** What names somebody who may have to answer; emails compare without case. */
 type Named = Pick<Member, 'handle' | 'email'>;
 
-interface Known {
+/** A squad of an engagement. */
+export interface KnownSquad {
+  /** `party/name` */
+  readonly name: string;
   readonly party: Party;
+  readonly group: string | undefined;
   readonly squad: Squad;
   /** The emails that it names, in lower case. */
   readonly people: ReadonlySet<string>;
 }
 
 /** The squads of both parties, by `party/name`. */
-const squadsOf = once((parties: Engagement['matrix']['parties']): ReadonlyMap<string, Known> => {
+const squadsOf = once((parties: Engagement['matrix']['parties']): ReadonlyMap<string, KnownSquad> => {
   const known = PARTIES.flatMap(party =>
-    Object.entries(parties[party].squads).map(([name, squad]): [string, Known] => [
+    Object.entries(parties[party].squads).map(([name, squad]): [string, KnownSquad] => [
       `${party}/${name}`,
-      { party, squad, people: new Set(squad.people?.map(email => email.toLowerCase())) },
+      {
+        name: `${party}/${name}`,
+        party,
+        group: squad.group,
+        squad,
+        people: new Set(squad.people?.map(email => email.toLowerCase())),
+      },
     ]),
   );
   return new Map(known);
 });
 
 /** The squad `party/name` of an engagement, `null` when it has none of that name. */
-export const findSquad = (engagement: Engagement, name: string): { party: Party; squad: Squad } | null =>
+export const knownSquad = (engagement: Engagement, name: string): KnownSquad | null =>
   squadsOf(engagement.matrix.parties).get(name) ?? null;
+
+export const findSquad = (engagement: Engagement, name: string): { party: Party; squad: Squad } | null =>
+  knownSquad(engagement, name);
 
 export const sameEmail = (one: string | null | undefined, other: string | null | undefined): boolean =>
   one != null && other != null && one.toLowerCase() === other.toLowerCase();
@@ -42,14 +55,15 @@ export const samePerson = (one: Named, other: Named): boolean =>
  * party's IdP can say what it likes. `Member.email` must be one that its issuer verified.
  */
 export function isInSquad(engagement: Engagement, name: string, member: Member): boolean {
-  const found = squadsOf(engagement.matrix.parties).get(name);
-  if (!found || found.party !== member.party) return false;
-  const { group } = found.squad;
-  return (
-    (group !== undefined && member.groups.includes(group)) ||
-    (found.people.size > 0 && member.email !== null && found.people.has(member.email.toLowerCase()))
-  );
+  const found = knownSquad(engagement, name);
+  return found !== null && isMember(found, member);
 }
+
+/** The same of a squad that was looked up before. */
+export const isMember = ({ party, group, people }: KnownSquad, member: Member): boolean =>
+  party === member.party &&
+  ((group !== undefined && member.groups.includes(group)) ||
+    (people.size > 0 && member.email !== null && people.has(member.email.toLowerCase())));
 
 export const inAnySquad = (engagement: Engagement, member: Member): boolean =>
   Object.keys(engagement.matrix.parties[member.party].squads).some(squad =>
@@ -92,15 +106,12 @@ const NOBODY = staffOf([]);
  *
  * Of a list of people that is frozen, each squad is worked out once.
  */
-export function staffing(
-  { matrix: { parties } }: Engagement,
-  people: readonly Member[],
-): (squad: string) => Staff {
-  const squads = squadsOf(parties);
+export function staffing(engagement: Engagement, people: readonly Member[]): (squad: string) => Staff {
+  const squads = squadsOf(engagement.matrix.parties);
   const roster = rosterOf(people);
   if (!Object.isFrozen(people)) return name => staffAmong(squads.get(name), roster);
-  const byParties = staffings(people);
-  let known = byParties.get(parties);
+  const byEngagement = staffings(people);
+  let known = byEngagement.get(engagement);
   if (!known) {
     const staffed = new Map<string, Staff>();
     known = name => {
@@ -110,16 +121,14 @@ export function staffing(
       if (squads.has(name)) staffed.set(name, staff);
       return staff;
     };
-    byParties.set(parties, known);
+    byEngagement.set(engagement, known);
   }
   return known;
 }
 
-const staffings = once(
-  (_: readonly Member[]) => new WeakMap<Engagement['matrix']['parties'], (squad: string) => Staff>(),
-);
+const staffings = once((_: readonly Member[]) => new WeakMap<Engagement, (squad: string) => Staff>());
 
-const staffAmong = (squad: Known | undefined, roster: Roster): Staff =>
+const staffAmong = (squad: KnownSquad | undefined, roster: Roster): Staff =>
   squad ? staffOf(answerersAmong(squad, roster)) : NOBODY;
 
 /** The people of one squad, as `staffing` has them. */
@@ -129,7 +138,7 @@ export const answerersOf = (
   people: readonly Member[],
 ): readonly Answerer[] => staffing(engagement, people)(name).people;
 
-function answerersAmong({ party, squad, people }: Known, roster: Roster): readonly Answerer[] {
+function answerersAmong({ party, squad, people }: KnownSquad, roster: Roster): readonly Answerer[] {
   const members = new Set([
     ...(squad.group === undefined ? [] : roster.inGroup(party, squad.group)),
     ...[...people].flatMap(email => roster.withEmail(party, email)),

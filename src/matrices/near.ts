@@ -1,8 +1,7 @@
 import { calendarsOf, timeAt } from '../domain/calendar.ts';
 import { type Cell, cellsCovering, listOf } from '../domain/cell.ts';
-import { clauseOf } from '../domain/clause.ts';
 import { decide } from '../domain/decision.ts';
-import { formatDuration } from '../domain/duration.ts';
+import { formatDuration, parseDuration } from '../domain/duration.ts';
 import type { Engagement } from '../domain/engagement.ts';
 import { rolesGiven } from '../domain/gives.ts';
 import { firstOpening } from '../domain/opening.ts';
@@ -123,8 +122,8 @@ function mendedOnce(
       return opened(engagement, question, cell);
     case 'duration-too-long': {
       const chosen = cell.activity.exceptions?.find(({ name }) => name === exception) ?? null;
-      const seconds = clauseOf(cell, chosen).limit?.seconds;
-      return seconds === undefined ? null : { ...question, seconds };
+      const seconds = parseDuration(chosen?.for ?? cell.activity.for ?? '');
+      return seconds === null ? null : { ...question, seconds };
     }
     case 'ticket-required':
       return { ...question, ticket: SOME_TICKET };

@@ -60,7 +60,7 @@ export function ProposalPage(props: Props) {
               <span class={`state ${severity === 'error' ? 'refused' : 'waiting'}`}>
                 {severity === 'error' ? 'gap' : 'warning'}
               </span>{' '}
-              {visible(message)}. <span class="muted">{visible(mend)}.</span>{' '}
+              {visible(message)}. <span class="muted">Mend: {visible(mend)}.</span>{' '}
               <code>
                 {code} {placeText(place)}
               </code>
@@ -170,7 +170,7 @@ function Standing({ reader, membership, proposed, directory }: Props) {
         {PARTIES.map(party => {
           const given = signatures.find(one => one.party === party);
           return (
-            <Fact label={`Signature of ${visible(engagement.matrix.parties[party].name)}`}>
+            <Fact label="Signature">
               <PartyChip {...partySide(engagement, party)} />{' '}
               {given ? (
                 <>

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { isLive } from '../domain/grant.ts';
 import { handleOf } from '../domain/membership.ts';
 import type { Person } from '../domain/person.ts';
-import { type AccessRequest, type Display, digestOf, stateAt } from '../domain/request.ts';
+import { type AccessRequest, type Display, digestOf, REQUEST_STATES, stateAt } from '../domain/request.ts';
 import type { GrantWithHolder } from '../store/grants.ts';
 import type { SessionWithPerson } from '../store/sessions.ts';
 import { decisionShape } from './shapes.ts';
@@ -20,7 +20,7 @@ export const requestShape = z
   .object({
     id: z.string(),
     tenant: z.string(),
-    state: z.enum(['refused', 'waiting', 'approved', 'denied', 'withdrawn', 'expired']),
+    state: z.enum(REQUEST_STATES),
     who: personShape.extend({ party: z.string() }),
     target: z.string(),
     cell: z.string().nullable(),

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { parseDuration } from '../domain/duration.ts';
 import { maySeeRequest } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
-import { digestOf } from '../domain/request.ts';
+import { digestOf, REQUEST_STATES } from '../domain/request.ts';
 import { amendRequest } from '../elevation/amend-request.ts';
 import { Refused } from '../elevation/contract.ts';
 import { type Answer, recordApproval } from '../elevation/record-approval.ts';
@@ -51,7 +51,13 @@ const submit = createRoute({
   path: '/requests',
   summary: 'Ask for access',
   request: { body: body(questionShape.extend({ reason: words(2000) })) },
-  responses: { 201: json(requestShape, 'Waits for an answer, or was pre-approved'), ...refusals },
+  responses: {
+    201: json(
+      requestShape,
+      'Waits for an answer, was pre-approved, or `observed`: recorded, and nothing was opened',
+    ),
+    ...refusals,
+  },
 });
 
 const list = createRoute({
@@ -60,7 +66,7 @@ const list = createRoute({
   summary: 'Requests that you may see, the newest first',
   request: {
     query: tenantQuery.extend({
-      state: z.enum(['refused', 'waiting', 'approved', 'denied', 'withdrawn', 'expired']).optional(),
+      state: z.enum(REQUEST_STATES).optional(),
       mine: z.enum(['true', 'false']).optional(),
     }),
   },

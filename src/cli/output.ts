@@ -124,6 +124,7 @@ const COLOURS: Readonly<Record<string, number>> = {
   live: 32,
   approved: 32,
   ended: 90,
+  observed: 90,
   withdrawn: 90,
   expired: 90,
   refused: 31,

@@ -1,3 +1,4 @@
+import { NOTHING_OPENED, wouldHave } from '../domain/observed.ts';
 import type { Decision, Request, RequestInFull } from './answers.ts';
 import { type Client, openClient } from './client.ts';
 import { callIsWrong, Failure } from './failure.ts';
@@ -25,7 +26,7 @@ const POLL_MS = 2000;
 /** So many polls in a row may fail before waiting ends: a broker that restarts is not missed. */
 const MOST_FAILURES = 15;
 
-/** `sallyport request TARGET …`: 0 asked (with --wait: approved), 1 refused, denied, withdrawn or expired. */
+/** `sallyport request TARGET …`: 0 asked (with --wait: approved) or observed, 1 refused, denied, withdrawn or expired. */
 export async function request(terminal: Terminal, target: string, options: RequestOptions): Promise<number> {
   const { wait, dryRun, json, ...asked } = options;
   if (!asked.ssh && !asked.postgres && !asked.web) {
@@ -44,7 +45,7 @@ export async function request(terminal: Terminal, target: string, options: Reque
   }
   const decided = await decision(terminal, client, made);
   terminal.output.write(json ? jsonText(decided) : await outcomeText(client, decided, terminal.now()));
-  return decided.state === 'approved' ? 0 : 1;
+  return decided.state === 'approved' || decided.state === 'observed' ? 0 : 1;
 }
 
 function answerOnly(terminal: Terminal, decision: Decision, json: boolean | undefined): number {
@@ -93,6 +94,13 @@ async function outcomeText(client: Client, request: Request | RequestInFull, now
     return [
       wrapped(plain`Waits for ${askedNow(request, now)}, ${until(request.expires_at, now)}.`, 0),
       plain`Follow it: sallyport show ${request.id}`,
+      '',
+    ].join('\n');
+  }
+  if (request.state === 'observed') {
+    return [
+      wrapped(plain`Observe mode: ${wouldHave(request.decision)}. ${NOTHING_OPENED}`, 0),
+      plain`It is recorded: sallyport show ${request.id}`,
       '',
     ].join('\n');
   }

@@ -1,4 +1,5 @@
 import { formatDuration, parseDuration as secondsOf } from '../domain/duration.ts';
+import { wouldHave } from '../domain/observed.ts';
 import { visible } from '../domain/visible-text.ts';
 import type { Decision, Grant, Request, RequestInFull } from './answers.ts';
 import { idPart, openClient } from './client.ts';
@@ -29,6 +30,10 @@ export function requestText(request: RequestInFull, now: Date): string {
         decision.exception ? `${decision.cell}, by its exception ${decision.exception}` : decision.cell,
       ],
       ['asked', request.state === 'waiting' ? askedNow(request, now) : null],
+      [
+        'observed',
+        request.state === 'observed' ? `nothing was opened; ${wouldHave(request.decision)}` : null,
+      ],
       ['co-approve', decision.co_approve.length > 0 ? list(decision.co_approve) : null],
       ['obliges to', decision.obligations.length > 0 ? list(decision.obligations) : null],
       ...request.approvals.map(

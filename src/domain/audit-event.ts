@@ -63,6 +63,13 @@ export interface AuditData {
     expires_at: string | null;
     explanation: string[];
   };
+  'request.observed': RequestFacts & {
+    digest: string;
+    answer: 'needs-approval' | 'pre-approved';
+    approvers: string[];
+    co_approve: string[];
+    explanation: string[];
+  };
   'request.amended': RequestFacts & { digest: string; previous: string | null };
   'request.approved': {
     digest: string;

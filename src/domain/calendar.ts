@@ -101,6 +101,13 @@ export function isTimezone(name: string): boolean {
 export const dateAt = (at: number, timezone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate().toString();
 
+/** The last moment up to `now` at which the clocks of a zone came to so many minutes after midnight, or past them. */
+export function lastAt(minutes: number, now: number, timezone: string): number {
+  const today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timezone).toPlainDate();
+  const at = momentOf(clockAt(today, minutes), timezone);
+  return at <= now ? at : momentOf(clockAt(today.subtract({ days: 1 }), minutes), timezone);
+}
+
 /** `2026-11-24 10:00 America/New_York`; a time that comes twice says which: `2026-11-01 01:30-05:00 America/New_York`. */
 export function timeAt(at: number, timezone: string): string {
   const { milliseconds, said } = offsetAt(at, timezone);

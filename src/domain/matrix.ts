@@ -11,7 +11,7 @@ export interface Matrix {
   readonly version: string;
   /** The library whose rows are among these, as written: `hipaa@1`. */
   readonly extends?: string;
-  /** `observe`: decided and reported as if, and nothing is held back. Absent: `enforce`. */
+  /** `observe`: all is decided and recorded as if, and nothing is opened. Absent: `enforce`. */
   readonly mode?: Mode;
   /** The change record that approved this version. */
   readonly change?: string;

@@ -5,10 +5,10 @@ import type { Party } from './party.ts';
 import type { Person } from './person.ts';
 import type { Protocol } from './protocol.ts';
 import type { Decision } from './question.ts';
+import type { RequestState } from './request-state.ts';
 
 export type { Protocol } from './protocol.ts';
-
-export type RequestState = 'refused' | 'waiting' | 'approved' | 'denied' | 'withdrawn' | 'expired';
+export { REQUEST_STATES, type RequestState } from './request-state.ts';
 
 /** One question for access, and how far it got. */
 export interface AccessRequest {

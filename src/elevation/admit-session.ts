@@ -4,6 +4,7 @@ import { formatDuration } from '../domain/duration.ts';
 import { type SshRight, sshLacks, takesInput } from '../domain/gives.ts';
 import { type Grant, isLive } from '../domain/grant.ts';
 import { memberOf } from '../domain/membership.ts';
+import { observes } from '../domain/observed.ts';
 import type { Person } from '../domain/person.ts';
 import { type Protocol, saltedHash } from '../domain/request.ts';
 import { recordingPath, type Session } from '../domain/session.ts';
@@ -228,6 +229,10 @@ function howToAsk(inForce: TenantInForce, person: Person, knock: Knock, held: re
     `You hold no live grant for ${where}.`,
     ...(others.length > 0 ? [`You do hold: ${[...new Set(others)].join(', ')}.`] : []),
   ];
+  if (observes(engagement)) {
+    const say = `${knock.tenant} is in observe mode: nothing is opened here. Use the access that you have.`;
+    return [...lines, say];
+  }
   const fitting = cellsCovering(engagement, knock.target).filter(
     cell => cell.activity.R.some(squad => isInSquad(engagement, squad, member)) && givesRole(cell, knock),
   );

@@ -4,6 +4,7 @@ import { requireFewChanges, requirePace } from './asking-pace.ts';
 import { assessAmong } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { lettersTo } from './letters.ts';
+import { requireEnforced } from './observing.ts';
 import { lookAgain } from './record-approval.ts';
 import { factsOf } from './submit-request.ts';
 
@@ -19,7 +20,7 @@ export interface Amendment {
  * The asker changes a request that still waits. It becomes another revision: answers to the one before count no
  * longer, and whoever is looking at it must look again.
  *
- * @throws Refused `no-such-request`, `not-yours`, `already-decided`, `too-many-requests`, `too-many-changes`, or the code of the decision it would get
+ * @throws Refused `no-such-request`, `not-yours`, `already-decided`, `observed`, `too-many-requests`, `too-many-changes`, or the code of the decision it would get
  */
 export async function amendRequest(
   look: Look,
@@ -33,6 +34,7 @@ export async function amendRequest(
   if (state !== 'waiting') {
     throw new Refused('already-decided', `This request is ${state}; ask anew.`, 409, { state });
   }
+  requireEnforced(assessment.inForce);
   requireFewChanges(request);
   await requirePace(look, outside, person, request.tenant);
   const draft = {

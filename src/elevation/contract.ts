@@ -4,6 +4,7 @@ import type { Binding } from '../domain/binding.ts';
 import type { Engagement } from '../domain/decision.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Matrix } from '../domain/matrix.ts';
+import type { ObservedAsks } from '../domain/observed-digest.ts';
 import type { Party } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
 import type { Proposal, Signature } from '../domain/proposal.ts';
@@ -32,6 +33,8 @@ export interface Look {
    * transaction ends nobody else counts the same person's, so that two asks at once do not both fit.
    */
   asksSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
+  /** What a matrix that observes was asked in a span of time and would have answered, alike asks together, and refusals. */
+  observedAsks(tenant: string, from: Date | null, until: Date): Promise<ObservedAsks[]>;
   /** How often somebody ran a preflight in a tenant in so many seconds, and in how many the first of them has aged out. */
   preflightsWithin(person: string, tenant: string, seconds: number): Promise<{ count: number; free: number }>;
   /** By how many milliseconds our clock is ahead of the database's at this moment; negative: behind. */
@@ -61,6 +64,8 @@ export interface TenantInForce {
   readonly lockedOutAt: Date | null;
   /** Why nothing can be opened by what is served; `null`: it is in force. */
   readonly unsettled: Unsettled | null;
+  /** Up to when owners were told what they would have been asked; `null`: never yet. */
+  readonly observedUntil: Date | null;
   /** The digest of what is in force: the signed document's, or that of the version where none was signed. */
   readonly base: string | null;
 }
@@ -101,6 +106,7 @@ export interface Records {
     document: string;
     installation: string;
     bindings: Binding[];
+    observedUntil: Date | null;
   };
 }
 

@@ -7,12 +7,13 @@ import type { AccessRequest } from '../domain/request.ts';
 import type { Assessment } from './assess.ts';
 import { type Change, type Letter, type Outside, Refused } from './contract.ts';
 import { linesOf } from './letters.ts';
+import { requireEnforced } from './observing.ts';
 
 /**
  * A yes becomes a grant, in the commit of the answer that completed it. Its clock starts now (or at the asked
  * start), not when it was asked for.
  *
- * @throws Refused `outside-window` when nothing is left of the window
+ * @throws Refused `outside-window` when nothing is left of the window, `observed` where the matrix opens nothing
  */
 export function openGrant(
   outside: Outside,
@@ -21,6 +22,7 @@ export function openGrant(
   { decision, engagement }: Assessment,
   actor: string,
 ): { grant: Grant; changes: Change[]; events: AuditEvent[]; letters: Letter[] } {
+  requireEnforced({ engagement });
   const term = termOf(request, decision.ends_by, outside.now);
   if (!term) throw new Refused('outside-window', 'The window for this has closed.', 409);
   const grant: Grant = {

@@ -10,6 +10,7 @@ import { requireAgreedClocks } from './agreed-clocks.ts';
 import { type Assessment, assess } from './assess.ts';
 import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { linesOf } from './letters.ts';
+import { onlyObserved, requireEnforced } from './observing.ts';
 import { openGrant } from './open-grant.ts';
 import { requireSettled } from './settled.ts';
 
@@ -27,7 +28,7 @@ export interface Answer {
  * all come out as one outcome, since the second finds the request as the first left it.
  *
  * @throws Refused `own-request`, `not-your-answer` (403); `no-such-request` (404); `already-decided`,
- *   `already-answered`, `moved`, `version-not-signed`, `no-longer-allowed`, `outside-window` (409, nothing happened); `clock-skew` (503)
+ *   `already-answered`, `moved`, `version-not-signed`, `observed`, `no-longer-allowed`, `outside-window` (409, nothing happened); `clock-skew` (503)
  */
 export async function recordApproval(
   look: Look,
@@ -46,6 +47,7 @@ export async function recordApproval(
   if (request.person === person.id || sameEmail(asker.email, person.email)) {
     throw new Refused('own-request', 'Nobody answers their own request.', 403);
   }
+  if (state === 'observed') throw onlyObserved();
   if (state !== 'waiting') {
     throw new Refused('already-decided', `This request is ${state}; your answer changed nothing.`, 409, {
       state,
@@ -58,6 +60,7 @@ export async function recordApproval(
     const asked = decision.approvers.join(', ') || 'nobody';
     throw new Refused('not-your-answer', `This is not yours to answer now; asked are ${asked}.`, 403);
   }
+  if (answer.answer === 'yes') requireEnforced(assessment.inForce);
   const shown = digestOf(displayOf(request, asker, assessment.engagement, decision));
   if (!sameDigest(shown, answer.digest)) {
     throw new Refused(

@@ -1,16 +1,26 @@
 import type { RequestFacts } from '../domain/audit-event.ts';
+import type { Decision } from '../domain/decision.ts';
+import { observes } from '../domain/observed.ts';
 import type { Person } from '../domain/person.ts';
-import { type AccessRequest, digestOf, displayOf, saltedHash } from '../domain/request.ts';
+import {
+  type AccessRequest,
+  type Display,
+  digestOf,
+  displayOf,
+  type RequestState,
+  saltedHash,
+} from '../domain/request.ts';
 import { requireAgreedClocks } from './agreed-clocks.ts';
 import { requirePace } from './asking-pace.ts';
 import { type Ask, assess } from './assess.ts';
-import type { Look, Outside, Step } from './contract.ts';
+import type { Look, Outside, Step, TenantInForce } from './contract.ts';
 import { lettersTo } from './letters.ts';
 import { openGrant } from './open-grant.ts';
 import { requireSettled } from './settled.ts';
 
 /**
- * Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so.
+ * Puts a question on record with its answer: a refusal too, a grant at once where the matrix says so. A matrix that only
+ * observes opens nothing and asks nobody: what would have been is recorded.
  *
  * @throws Refused `too-many-requests`, `version-not-signed`, `clock-skew` where a grant would open, and what `assess` throws
  */
@@ -24,7 +34,9 @@ export async function submitRequest(
   const assessment = await assess(look, asked.tenant, asker, asked, outside.now);
   const { decision, engagement, member } = assessment;
   requireSettled(assessment.inForce);
-  const waits = decision.decision === 'needs-approval';
+  const observed = observes(engagement);
+  const waits = decision.decision === 'needs-approval' && !observed;
+  const at = observed ? notYetTold(assessment.inForce, outside.now) : outside.now;
   const base: Omit<AccessRequest, 'display'> = {
     id: outside.id('req'),
     tenant: asked.tenant,
@@ -42,10 +54,10 @@ export async function submitRequest(
     startsAt: asked.startsAt,
     revision: 1,
     decision,
-    state: decision.decision === 'refused' ? 'refused' : waits ? 'waiting' : 'approved',
-    createdAt: outside.now,
+    state: stateOf(decision, observed),
+    createdAt: at,
     expiresAt: waits ? new Date(outside.now.getTime() + decision.answer_seconds * 1000) : null,
-    decidedAt: waits ? null : outside.now,
+    decidedAt: waits ? null : at,
   };
   const display = displayOf(base, asker, engagement, decision);
   const request: AccessRequest = { ...base, display };
@@ -65,6 +77,7 @@ export async function submitRequest(
       ],
     };
   }
+  if (observed) return onlyRecorded(request, display, actor);
   if (!waits) await requireAgreedClocks(look);
   const opened = waits ? null : openGrant(outside, request, asker, assessment, actor);
   return {
@@ -89,6 +102,40 @@ export async function submitRequest(
       ...(opened?.events ?? []),
     ],
     letters: waits ? lettersTo(request, asker, assessment) : (opened?.letters ?? []),
+  };
+}
+
+/** What was observed before the last digest was told already: later than that, so that the next one has it. */
+const notYetTold = ({ observedUntil }: TenantInForce, now: Date): Date =>
+  observedUntil !== null && observedUntil > now ? observedUntil : now;
+
+function stateOf({ decision }: Decision, observed: boolean): RequestState {
+  if (decision === 'refused') return 'refused';
+  if (observed) return 'observed';
+  return decision === 'needs-approval' ? 'waiting' : 'approved';
+}
+
+function onlyRecorded(request: AccessRequest, display: Display, actor: string): Step<AccessRequest> {
+  const { decision, approvers, co_approve, explanation } = request.decision;
+  return {
+    result: request,
+    changes: [{ insert: 'request', record: request }],
+    events: [
+      {
+        tenant: request.tenant,
+        action: 'request.observed',
+        actor,
+        subject: request.id,
+        data: {
+          ...factsOf(request),
+          digest: digestOf(display),
+          answer: decision === 'pre-approved' ? 'pre-approved' : 'needs-approval',
+          approvers,
+          co_approve,
+          explanation,
+        },
+      },
+    ],
   };
 }
 

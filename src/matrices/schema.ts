@@ -298,7 +298,9 @@ export const matrixSchema: z.ZodType<Matrix> = strict({
     .exactOptional(),
   mode: z
     .enum(['observe', 'enforce'], says('observe or enforce'))
-    .describe('enforce, or nothing: what it says binds. observe: it is decided and reported as if.')
+    .describe(
+      'enforce, or nothing: what it says binds. observe: all is decided and recorded as if, and nothing is opened.',
+    )
     .exactOptional(),
   change: quoted.describe('The change record that approved this version.').exactOptional(),
   review_by: date.describe('When both parties look at it again; overdue shows everywhere.').exactOptional(),

@@ -31,7 +31,8 @@ export type MessageKind =
   | 'escalated'
   | 'lockout'
   | 'version-proposed'
-  | 'version-in-force';
+  | 'version-in-force'
+  | 'observed-digest';
 
 /** A row of `kinds.ts`. */
 export interface NotifierKind {

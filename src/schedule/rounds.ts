@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import type { Engagements } from '../store/engagements.ts';
 import { expireDue } from './expiry.ts';
 import { startLoop } from './loop.ts';
+import { tellAllObserved } from './observed.ts';
 import { deliverDue } from './outbox.ts';
 import type { Policies } from './policies.ts';
 
@@ -14,6 +15,7 @@ const ORPHANS_MS = 15_000;
 const POLICIES_MS = 3_000;
 const CHECKPOINT_MS = 60_000;
 const SWEEP_MS = 60_000;
+const OBSERVED_MS = 30_000;
 /** What the last try of the outbox may take. */
 const LAST_TRY_MS = 5_000;
 
@@ -67,6 +69,13 @@ export async function startRounds(parts: {
         .catch(error => logger.error({ tenant, err: error }, 'signing a checkpoint'));
     }
   };
+  const tell = async () => {
+    // Told up to a moment that a wrong clock thinks past, what comes before it would be told late.
+    if ((await parts.apart()) !== null) return;
+    await tellAllObserved(parts.engagements, commit, clock, (tenant, error) =>
+      logger.error({ tenant, err: error }, 'telling owners what was observed'),
+    );
+  };
   const sweep = async () => {
     for (const kept of parts.signIns) await kept.sweep();
   };
@@ -80,6 +89,7 @@ export async function startRounds(parts: {
     every(ORPHANS_MS, 'closing what a dead gateway left', parts.closeOrphans),
     every(POLICIES_MS, 'looking for new engagements', () => parts.policies.lookForNew()),
     every(CHECKPOINT_MS, 'signing checkpoints', signCheckpoints),
+    every(OBSERVED_MS, 'telling owners what was observed', tell),
     every(SWEEP_MS, 'sweeping old sign-ins', sweep),
   ];
   return {

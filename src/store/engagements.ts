@@ -14,6 +14,8 @@ export interface TenantSummary {
   readonly lockedOutAt: Date | null;
   /** Why nothing can be opened by what is served; `null`: it is in force. */
   readonly unsettled: Unsettled | null;
+  /** Up to when owners were told what they would have been asked; `null`: never yet. */
+  readonly observedUntil: Date | null;
 }
 
 /** Parsed versions by digest: what a digest stands for never changes, which of them is in force is read each time. */
@@ -82,6 +84,7 @@ export function openEngagements(
           engagement,
           lockedOutAt: row.lockedOutAt,
           unsettled: cache.unsettled(row, engagement.matrix),
+          observedUntil: row.observedUntil,
         };
       }),
     );

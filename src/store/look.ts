@@ -7,6 +7,7 @@ import type { Transaction } from './database.ts';
 import { type EngagementCache, engagementIn, storedVersion } from './engagements.ts';
 import { entriesWithin } from './log.ts';
 import { proposals, signatures, tenants } from './matrix-tables.ts';
+import { observedAsks } from './observed.ts';
 import { proposalOf, proposedOf } from './proposals.ts';
 import { approvals, grants, hostKeys, logEntries, logHeads, people, requests, sessions } from './tables.ts';
 
@@ -26,6 +27,7 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
       engagement,
       lockedOutAt: row.lockedOutAt,
       unsettled: cache.unsettled(row, engagement.matrix),
+      observedUntil: row.observedUntil,
       base: row.document ?? (row.unsignedInForce ? row.matrix : null),
     };
   };
@@ -56,6 +58,7 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
         .where(and(eq(requests.person, person), eq(requests.tenant, tenant), gt(requests.createdAt, since)));
       return { count: row?.count ?? 0, first: row?.first ?? null };
     },
+    observedAsks: (tenant, from, until) => observedAsks(tx, tenant, from, until),
     preflightsWithin: (person, tenant, seconds) =>
       entriesWithin(
         tx,

@@ -28,6 +28,8 @@ export const tenants = pgTable('tenant', {
   installation: text('installation'),
   /** Whom the named emails mean, as signed; null: nothing was signed yet. */
   bindings: jsonb('bindings').$type<Binding[]>(),
+  /** Up to when owners were told what they would have been asked; null: never yet. */
+  observedUntil: moment('observed_until'),
 });
 
 /** Every version that was ever in force, as it was parsed: old decisions stay explainable. */

@@ -1,7 +1,7 @@
 import { index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { Decision } from '../domain/decision.ts';
 import type { Party } from '../domain/party.ts';
-import type { Display } from '../domain/request.ts';
+import type { Display, RequestState } from '../domain/request.ts';
 import type { Message } from '../notifiers/contract.ts';
 import { bytes, count, moment } from './columns.ts';
 
@@ -186,9 +186,7 @@ export const requests = pgTable(
     decision: jsonb('decision').$type<Decision>().notNull(),
     /** What was last shown as the request; kept so that a reader can see what an answer was an answer to. */
     display: jsonb('display').$type<Display>(),
-    state: text('state')
-      .$type<'refused' | 'waiting' | 'approved' | 'denied' | 'withdrawn' | 'expired'>()
-      .notNull(),
+    state: text('state').$type<RequestState>().notNull(),
     createdAt: moment('created_at').notNull(),
     expiresAt: moment('expires_at'),
     decidedAt: moment('decided_at'),

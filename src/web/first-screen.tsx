@@ -13,6 +13,7 @@ import { isInSquad } from '../domain/squad.ts';
 import { visible } from '../domain/visible-text.ts';
 import type { GrantWithHolder } from '../store/grants.ts';
 import { answersTo } from '../store/requests.ts';
+import { ObservedLately, observedFor } from './approver/observed.tsx';
 import { placesAt } from './approver/request-view.ts';
 import { SessionList } from './auditor/sessions.tsx';
 import { Page, respond } from './layout.tsx';
@@ -33,6 +34,7 @@ interface Seen {
   readonly held: readonly GrantWithHolder[];
   readonly asked: readonly AskedOf[];
   readonly waiting: readonly AskedOf[];
+  readonly observed: readonly AskedOf[];
   readonly inside: readonly GrantWithHolder[];
   readonly sessions: readonly SessionSeen[];
   readonly directories: ReadonlyMap<string, Directory>;
@@ -69,6 +71,7 @@ async function look(app: Application, reader: Reader): Promise<Seen> {
     held: open.filter(({ grant }) => grant.person === person.id),
     asked: asked.filter(({ request }) => recent(request, now)).slice(0, 10),
     waiting: waits.filter((_, at) => mine[at]),
+    observed: observedFor(reader, others),
     inside: open.filter(({ grant }) => grant.person !== person.id && isLive(grant, now)),
     sessions: sessions.filter(one => one.replay || one.row.session.endedAt === null).slice(0, 10),
     directories,
@@ -118,6 +121,9 @@ function First({ app, reader, seen }: Props) {
       <h1 class="sr">First screen</h1>
       <Overdue reader={reader} />
       {owns || seen.waiting.length > 0 ? <Waiting reader={reader} waiting={seen.waiting} /> : null}
+      {owns || seen.observed.length > 0 ? (
+        <ObservedLately rows={seen.observed} reader={reader} directories={seen.directories} />
+      ) : null}
       {owns || watches ? <Inside app={app} reader={reader} seen={seen} /> : null}
       {asks || seen.held.length > 0 || seen.asked.length > 0 ? (
         <Mine app={app} reader={reader} seen={seen} />

@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import type { Child } from 'hono/jsx';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Env } from '../api/application.ts';
+import { observes } from '../domain/observed.ts';
 import { mayReadLog } from '../domain/permission.ts';
 import { visible } from '../domain/visible-text.ts';
 import type { Unsettled } from '../elevation/contract.ts';
@@ -146,6 +147,14 @@ function Banners({ reader }: { reader: Reader }) {
             <a href={`/matrix/proposals?tenant=${encodeURIComponent(tenant)}`}>Versions and signatures</a>
           </Notice>
         ),
+      )}
+      {reader.memberships.map(({ tenant, engagement }) =>
+        observes(engagement) ? (
+          <Notice kind="waiting" title={`Observe mode: nothing is opened in ${tenant}`}>
+            What would be is decided and recorded. Use the access that you have.{' '}
+            <a href={`/observed?tenant=${encodeURIComponent(tenant)}`}>What was observed</a>
+          </Notice>
+        ) : null,
       )}
     </>
   );

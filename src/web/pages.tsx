@@ -1,6 +1,7 @@
 import type { Api, Application } from '../api/application.ts';
 import { requestPages } from './approver/answer.tsx';
 import { lockoutPages } from './approver/lockout.tsx';
+import { observedPages } from './approver/observed.tsx';
 import { assetOf } from './assets.ts';
 import { logPages } from './auditor/log.tsx';
 import { replayPages } from './auditor/replay.tsx';
@@ -38,6 +39,7 @@ export function mountPages(server: Api, app: Application): void {
   devicePages(server, routes, app);
   requestPages(routes, app);
   lockoutPages(routes, app);
+  observedPages(routes, app);
   sessionPages(routes, app);
   replayPages(routes, app);
   logPages(routes, app);

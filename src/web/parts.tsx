@@ -43,6 +43,7 @@ export type Scale = 'waiting' | 'live' | 'ended' | 'refused';
 
 const SCALE: Readonly<Record<string, { scale: Scale; word: string }>> = {
   waiting: { scale: 'waiting', word: 'waiting' },
+  observed: { scale: 'ended', word: 'observed only' },
   approved: { scale: 'live', word: 'approved' },
   refused: { scale: 'refused', word: 'refused' },
   denied: { scale: 'refused', word: 'denied' },

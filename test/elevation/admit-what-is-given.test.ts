@@ -25,6 +25,7 @@ async function knock(cells: Record<string, Gives>, grants: Grant[], asked: Parti
       engagement: engagement({ activities }),
       lockedOutAt: null,
       unsettled: null,
+      observedUntil: null,
       base: null,
     }),
     clockSkew: async () => 0,

@@ -349,8 +349,8 @@ const CHANGES: [string, File, string | RegExp, string, string[], string[]][] = [
     M,
     'version:',
     'mode: observe\nversion:',
-    ['easier: the matrix only observes: what it refuses is reported and not held back'],
-    ['harder: the matrix decides: what it refuses is held back, and no longer only reported'],
+    ['harder: the matrix only observes: what would be is recorded, and nothing is opened any more'],
+    ['easier: the matrix opens what it gives, and no longer only records what would be'],
   ],
   [
     'another host behind a name',

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
+import { REQUEST_STATES } from '../../domain/request-state.ts';
 import { ended } from '../ended.ts';
 import type { Terminal } from '../terminal.ts';
 import { duration, json, tenant, yes } from './options.ts';
-
-const STATES = ['refused', 'waiting', 'approved', 'denied', 'withdrawn', 'expired'];
 
 /** Asking for access, and answering. */
 export function addRequests(program: Command, terminal: Terminal): void {
@@ -32,7 +31,7 @@ export function addRequests(program: Command, terminal: Terminal): void {
     .command('requests')
     .description('requests that you may see')
     .option('--mine', 'only your own')
-    .addOption(new Option('--state <state>', 'only those').choices(STATES))
+    .addOption(new Option('--state <state>', 'only those').choices(REQUEST_STATES))
     .addOption(tenant())
     .addOption(json())
     .action(async options => (await import('../requests.ts')).requests(terminal, options));

@@ -2,14 +2,14 @@ import type { Matrix, Mode } from '../../domain/matrix.ts';
 import type { Fact } from './lines.ts';
 import type { Side } from './side.ts';
 
-/** Whether the matrix decides or only watches. A version that does not say decides. */
+/** Whether the matrix opens what it gives or only observes. A version that does not say opens. */
 export function modeFacts(before: Side, after: Side): Fact[] {
   const [was, is] = [before, after].map(({ engagement: { matrix } }) => modeOf(matrix));
   if (was === is) return [];
   const observes = is === 'observe';
   return [
     {
-      kind: observes ? 'easier' : 'harder',
+      kind: observes ? 'harder' : 'easier',
       topic: 'mode',
       weight: 99,
       before: was,
@@ -17,8 +17,8 @@ export function modeFacts(before: Side, after: Side): Fact[] {
       paths: ['/matrix/mode'],
       say: () =>
         observes
-          ? 'the matrix only observes: what it refuses is reported and not held back'
-          : 'the matrix decides: what it refuses is held back, and no longer only reported',
+          ? 'the matrix only observes: what would be is recorded, and nothing is opened any more'
+          : 'the matrix opens what it gives, and no longer only records what would be',
     },
   ];
 }

@@ -1,3 +1,4 @@
+import { observes } from '../../domain/observed.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { As, CellLink, Explanation, Moment, Notice } from '../parts.tsx';
 import type { Reader } from '../reader.ts';
@@ -16,6 +17,13 @@ export function AnswerForms({ view, reader, typed }: Props) {
     return (
       <Notice kind="refused" title="As it stands, the matrix in force does not let this be answered">
         <Explanation lines={decision.explanation} tenant={request.tenant} cell={decision.cell} />
+      </Notice>
+    );
+  }
+  if (observes(engagement)) {
+    return (
+      <Notice kind="refused" title="Nobody can say yes to this: the matrix in force only observes">
+        It was asked before that. Nothing opens by it; who asked can take it back, or it lapses.
       </Notice>
     );
   }

@@ -1,6 +1,7 @@
 import type { Application } from '../../api/application.ts';
 import { findCell } from '../../domain/cell.ts';
 import { rightsText } from '../../domain/explanation.ts';
+import { NOTHING_OPENED, wouldHave } from '../../domain/observed.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { Page } from '../layout.tsx';
 import {
@@ -71,6 +72,7 @@ export function RequestPage({ app, reader, view, message, typed }: Props) {
             <b>{visible(request.target)}</b>
           </h1>
         </header>
+        <OnlyObserved view={view} />
         <WhatFor view={view} reader={reader} />
         {mine ? <OwnRequest view={view} reader={reader} typed={typed} /> : null}
         {state === 'waiting' ? <AnswerForms view={view} reader={reader} typed={typed} /> : null}
@@ -164,6 +166,17 @@ function WhatFor({ view, reader }: { view: RequestView; reader: Reader }) {
 const times = (count: number): string => (count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`);
 const lower = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
+/** Above all else: nothing was opened, and what would have come of it. */
+function OnlyObserved({ view: { state, decision, directory } }: { view: RequestView }) {
+  if (state !== 'observed') return null;
+  const said = wouldHave(decision, handle => directory.byHandle(handle).name);
+  return (
+    <Notice kind="waiting" title={`Observe mode: ${said}`}>
+      {NOTHING_OPENED}
+    </Notice>
+  );
+}
+
 function Why({ view }: { view: RequestView }) {
   const { decision, request } = view;
   return (
@@ -182,7 +195,7 @@ function Asked({ view, reader }: { view: RequestView; reader: Reader }) {
   const current = ladder.findLastIndex(rung => rung.reached);
   return (
     <section>
-      <h2>{waits ? 'Who is asked' : 'Who was asked'}</h2>
+      <h2>{waits ? 'Who is asked' : state === 'observed' ? 'Who would have been asked' : 'Who was asked'}</h2>
       <ol class="ladder">
         {ladder.map((rung, at) => (
           <li class={waits && at === current ? 'now' : ''}>
@@ -211,7 +224,8 @@ function Asked({ view, reader }: { view: RequestView; reader: Reader }) {
       </ol>
       {decision.co_approve.length > 0 ? (
         <p>
-          Besides the approver, one person each of <b>{decision.co_approve.join(', ')}</b> must say yes.
+          Besides the approver, one person each of <b>{decision.co_approve.join(', ')}</b>{' '}
+          {state === 'observed' ? 'would have had to' : 'must'} say yes.
         </p>
       ) : null}
       {waits && request.expiresAt ? (

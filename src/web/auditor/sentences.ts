@@ -44,6 +44,12 @@ const SENTENCES: { readonly [A in AuditAction]?: (data: AuditData[A], saying: Sa
     `asked for ${what(data)} for ${lengthWords(data.seconds)}, by ${data.cell ?? 'no line'}; ${
       data.answer === 'pre-approved' ? 'pre-approved' : `${data.approvers.join(', ')} may answer`
     }`,
+  'request.observed': data =>
+    `asked for ${what(data)} for ${lengthWords(data.seconds)}, by ${data.cell ?? 'no line'}; observed only: ${
+      data.answer === 'pre-approved'
+        ? 'it would have been pre-approved'
+        : `${data.approvers.join(', ')} would have been asked`
+    }`,
   'request.amended': data => `changed the request: ${what(data)} for ${lengthWords(data.seconds)}`,
   'request.approved': data =>
     `approved it${data.place === 'approver' ? '' : ` for ${data.place.slice(3)}`}, by ${data.cell}`,

@@ -1,0 +1,1 @@
+ALTER TABLE "tenant" ADD COLUMN "observed_until" timestamp (3) with time zone;

@@ -4,7 +4,8 @@ import type { Transaction } from './database.ts';
 import { people, requests } from './tables.ts';
 
 /** As the driver hands it over: drizzle has turned its own reading of JSON off. */
-const listOf = (value: string | string[]): string[] => (typeof value === 'string' ? JSON.parse(value) : value);
+const listOf = (value: string | string[]): string[] =>
+  typeof value === 'string' ? JSON.parse(value) : value;
 
 /** Refusals are told by cell alone: what they asked for is anybody's invention, and so without bound. */
 export async function observedAsks(

@@ -74,6 +74,22 @@ describe('request', () => {
     expect(out).toBe(`Not approved: ${state} by Ada: not today\n`);
   });
 
+  it.each([[[]], [['--wait']]])('what is only observed is recorded, and says so: %j', async more => {
+    const observed = { ...inFull, state: 'observed', expires_at: null, decided_at: request.created_at };
+    const { url } = await serving({
+      'POST /requests': { status: 201, body: observed },
+      [`GET /requests/${ID}`]: { body: observed },
+    });
+    const { code, out, err } = await sallyport([...ask, ...more], { url });
+    expect([code, err]).toEqual([0, '']);
+    expect(out.replace(/\n(?!It)/g, ' ')).toBe(
+      `Observe mode: this would have asked client/it: ada@acme.example. Nothing was opened: use the access that you have.\nIt is recorded: sallyport show ${ID} `,
+    );
+    const shown = await sallyport(['show', ID], { url });
+    expect(shown.out).toMatch(/observed +nothing was opened; this would have asked client\/it/);
+    expect(shown.out).not.toContain('waiting');
+  });
+
   it('waiting outlives a broker that restarts', async () => {
     let polls = 0;
     const { url } = await serving({

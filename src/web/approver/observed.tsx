@@ -1,12 +1,11 @@
-import type { Application, Membership } from '../../api/application.ts';
-import { membershipsIn } from '../../api/application.ts';
+import { type Application, membershipsIn } from '../../api/application.ts';
 import { requestsFor } from '../../api/requests.ts';
 import { observes, wouldHave } from '../../domain/observed.ts';
 import type { Person } from '../../domain/person.ts';
 import type { AccessRequest } from '../../domain/request.ts';
 import { isInSquad } from '../../domain/squad.ts';
 import { visible } from '../../domain/visible-text.ts';
-import { Page, respond } from '../layout.tsx';
+import { Page, pathOf, respond } from '../layout.tsx';
 import { Empty, Moment, PartyChip, partySide } from '../parts.tsx';
 import type { Directory } from '../people.ts';
 import { directoryOf } from '../people.ts';
@@ -35,7 +34,7 @@ export function observedPages(routes: SignedInRoutes, app: Application): void {
     );
     return respond(
       c,
-      <Page title="What was observed" reader={reader} now={reader.now} path="/observed">
+      <Page title="What was observed" reader={reader} now={reader.now} path={pathOf(c)}>
         <h1>What was observed</h1>
         {rows.length === 0 ? (
           <Empty>
@@ -94,9 +93,7 @@ function ObservedList({ rows, reader, directories }: ListProps) {
   return (
     <ul class="asked">
       {rows.map(({ request, asker }) => {
-        const { engagement } = reader.memberships.find(
-          ({ tenant }) => tenant === request.tenant,
-        ) as Membership;
+        const { engagement } = reader.memberships.find(({ tenant }) => tenant === request.tenant)!;
         const people = directories.get(request.tenant);
         return (
           <li>

@@ -10,7 +10,7 @@ import {
   type RequestState,
   saltedHash,
 } from '../domain/request.ts';
-import { requireAgreedClocks } from './agreed-clocks.ts';
+import { liesAhead, requireAgreedClocks } from './agreed-clocks.ts';
 import { requirePace } from './asking-pace.ts';
 import { type Ask, assess } from './assess.ts';
 import type { Look, Outside, Step, TenantInForce } from './contract.ts';
@@ -105,9 +105,9 @@ export async function submitRequest(
   };
 }
 
-/** What was observed before the last digest was told already: later than that, so that the next one has it. */
+/** Not before the last digest, which another broker's clock may have sent a moment ahead of ours: the next one has it. */
 const notYetTold = ({ observedUntil }: TenantInForce, now: Date): Date =>
-  observedUntil !== null && observedUntil > now ? observedUntil : now;
+  observedUntil !== null && observedUntil > now && !liesAhead(observedUntil, now) ? observedUntil : now;
 
 function stateOf({ decision }: Decision, observed: boolean): RequestState {
   if (decision === 'refused') return 'refused';

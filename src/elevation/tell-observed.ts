@@ -2,7 +2,8 @@ import { timeAt } from '../domain/calendar.ts';
 import type { Engagement } from '../domain/engagement.ts';
 import { observes } from '../domain/observed.ts';
 import { asksBySquad, digestDue, type ObservedAsks } from '../domain/observed-digest.ts';
-import type { Letter, Look, Outside, Step } from './contract.ts';
+import { liesAhead } from './agreed-clocks.ts';
+import type { Change, Letter, Look, Outside, Step, TenantInForce } from './contract.ts';
 
 /** More than a person reads; some receivers take 40 lines. */
 const MOST_LINES = 30;
@@ -24,12 +25,11 @@ export async function tellObserved(
   { tenant }: { readonly tenant: string },
 ): Promise<Step<boolean>> {
   const inForce = await look.tenantAlone(tenant);
-  if (!inForce || !isToldOf(inForce)) return { result: false };
+  const until = inForce && tellingUntil(inForce, outside.now);
+  if (!until) return { result: false };
   const { observedUntil, engagement } = inForce;
-  const { timezone } = engagement.matrix;
-  const morning = digestDue(observedUntil?.getTime() ?? null, outside.now.getTime(), timezone);
-  if (morning === null) return { result: false };
-  const until = new Date(morning);
+  const mark: Change = { update: 'tenant', id: tenant, set: { observedUntil: until } };
+  if (observedUntil !== null && observedUntil > until) return { result: false, changes: [mark] };
   const asks = await look.observedAsks(tenant, observedUntil, until);
   const versions = new Map<string, Engagement>();
   for (const digest of new Set(asks.map(({ matrix }) => matrix))) {
@@ -41,16 +41,25 @@ export async function tellObserved(
   );
   return {
     result: letters.length > 0,
-    changes: [{ update: 'tenant', id: tenant, set: { observedUntil: until } }],
+    changes: [mark],
     letters,
   };
 }
 
-/** Whether a tenant observes, or did when it was last told. */
-export const isToldOf = (of: {
-  readonly engagement: Pick<Engagement, 'matrix'>;
-  readonly observedUntil: Date | null;
-}): boolean => observes(of.engagement) || of.observedUntil !== null;
+/**
+ * Up to when a tenant that observes, or did when it was last told, is to be told now; `null`: nothing is due. Where the
+ * clock was put back since the last digest, that one told all there was: telling begins again from now.
+ */
+export function tellingUntil(
+  { engagement, observedUntil }: Pick<TenantInForce, 'engagement' | 'observedUntil'>,
+  now: Date,
+): Date | null {
+  if (observedUntil === null && !observes(engagement)) return null;
+  if (observedUntil !== null && liesAhead(observedUntil, now)) return now;
+  const { timezone } = engagement.matrix;
+  const morning = digestDue(observedUntil?.getTime() ?? null, now.getTime(), timezone);
+  return morning === null ? null : new Date(morning);
+}
 
 function letterTo(
   { tenant, matrix }: Engagement,

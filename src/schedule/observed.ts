@@ -1,5 +1,4 @@
-import { digestDue } from '../domain/observed-digest.ts';
-import { isToldOf, tellObserved } from '../elevation/tell-observed.ts';
+import { tellingUntil, tellObserved } from '../elevation/tell-observed.ts';
 import type { Clock, Commit } from '../store/commit.ts';
 import type { Engagements } from '../store/engagements.ts';
 
@@ -10,11 +9,9 @@ export async function tellAllObserved(
   clock: Clock,
   failed: (tenant: string, error: unknown) => void,
 ): Promise<void> {
-  const now = clock.now().getTime();
-  for (const { tenant, engagement, observedUntil } of await engagements.all()) {
-    const told = observedUntil?.getTime() ?? null;
-    if (!isToldOf({ engagement, observedUntil })) continue;
-    if (digestDue(told, now, engagement.matrix.timezone) === null) continue;
+  const now = clock.now();
+  for (const { tenant, ...inForce } of await engagements.all()) {
+    if (tellingUntil(inForce, now) === null) continue;
     await commit(tenant, (look, outside) => tellObserved(look, outside, { tenant })).catch(error =>
       failed(tenant, error),
     );

@@ -47,6 +47,7 @@ describe('a digest', () => {
       [['2026-11-23T13:00:00.000Z', MORNING]],
     ],
     ['that was sent is not sent again', 'observe', MORNING, []],
+    ['that another clock sent a moment ahead is not sent again', 'observe', '2026-11-24T20:00:20.000Z', []],
     [
       'tells the rest once the matrix enforces',
       'enforce',
@@ -61,6 +62,12 @@ describe('a digest', () => {
     expect(step.changes ?? []).toEqual(spans.map(() => mark));
     // A morning with nothing to tell sends nothing.
     expect(step.letters ?? []).toEqual([]);
+  });
+
+  it('from a clock that was put back since is not told again: telling begins anew', async () => {
+    const { spans, changes, letters } = await told('observe', '2026-11-26T13:00:00.000Z', [asks()]);
+    expect([spans, letters]).toEqual([[], undefined]);
+    expect(changes).toEqual([{ update: 'tenant', id: 'tiny', set: { observedUntil: now } }]);
   });
 
   it('counts what is alike, the asked first and the most often first, and ends where nobody reads on', async () => {

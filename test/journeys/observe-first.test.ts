@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { admitSession } from '../../src/elevation/admit-session.ts';
 import { tellAllObserved } from '../../src/schedule/observed.ts';
@@ -46,14 +46,20 @@ const titles = async () => (await digests()).map(({ message }) => message.title)
 const pageOf = async (who: 'maya' | 'dana', path: string) =>
   (await (await stage().as(who)).open(new URL(path, stage().url))).text;
 
-/** The round of a broker whose clock is so far ahead. */
-function tell(ahead: number, through: Commit = stage().broker.application.commit) {
-  const now = new Date(Date.now() + ahead);
-  const later: Commit = (tenant, step) => through(tenant, (look, outside) => step(look, { ...outside, now }));
+/** A day passes, and more, so that a morning does too wherever clocks change: all that lies behind lies further back. */
+const aDayPasses = () =>
+  stage().broker.application.database.within(['acme'], async tx => {
+    await tx.execute(sql`update tenant set observed_until = observed_until - interval '26 hours'`);
+    await tx.execute(sql`update request set created_at = created_at - interval '26 hours'`);
+  });
+
+/** The round of one more broker; what failed in it. */
+async function tell(commit: Commit = stage().broker.application.commit, ahead = 0) {
+  const { engagements, clock } = stage().broker.application;
   const failures: unknown[] = [];
-  return tellAllObserved(stage().broker.application.engagements, later, { now: () => now }, (_, error) =>
-    failures.push(error),
-  ).then(() => failures);
+  const now = () => new Date(clock.now().getTime() + ahead);
+  await tellAllObserved(engagements, commit, { now }, (_, error) => failures.push(error));
+  return failures;
 }
 
 let waiting = '';
@@ -166,17 +172,23 @@ describe('while the matrix only observes', () => {
 
 describe('every morning', () => {
   it('a digest that could not be committed marks nothing', async () => {
+    const { commit } = stage().broker.application;
+    const letters: unknown[] = [];
     const dying: Commit = (tenant, step) =>
-      stage().broker.application.commit(tenant, async (look, outside) => {
-        const done = await step(look, outside);
-        return { ...done, events: [{ tenant: 'acme', action: 'no-such' } as never] };
+      commit(tenant, async (look, outside) => {
+        const now = new Date(outside.now.getTime() + DAY);
+        const done = await step(look, { ...outside, now });
+        letters.push(done.letters?.length);
+        return { ...done, events: [{ action: 'no-such' } as never] };
       });
-    expect(await tell(DAY, dying)).toHaveLength(1);
+    expect(await tell(dying, DAY)).toHaveLength(1);
+    expect(letters).toEqual([1]);
     expect(await digests()).toEqual([]);
   });
 
   it('owners are told once what they would have been asked, however many brokers there are', async () => {
-    expect(await Promise.all([tell(DAY), tell(DAY), tell(DAY)])).toEqual([[], [], []]);
+    await aDayPasses();
+    expect(await Promise.all([tell(), tell(), tell()])).toEqual([[], [], []]);
     const [letter, ...more] = await digests();
     expect(more).toEqual([]);
     expect(letter!.message.to).toEqual(['client/it']);
@@ -194,21 +206,24 @@ describe('every morning', () => {
       30_000,
     );
     expect(arrived.links.map(({ url }) => new URL(url).pathname)).toContain('/observed');
-    expect(await tell(DAY)).toEqual([]);
+    expect(await tell()).toEqual([]);
     expect(await digests()).toHaveLength(1);
   });
 
   it('what is asked by a clock that is behind the last digest is in the next one', async () => {
-    const late = await ask(stage());
-    const [row] = await stage().broker.application.database.within(['acme'], tx => tx.select().from(tenants));
-    expect(Date.parse(late.created_at)).toBe(row!.observedUntil!.getTime());
-    await tell(2 * DAY);
+    const { clock, database } = stage().broker.application;
+    const ahead = new Date(clock.now().getTime() + 15_000);
+    await database.within(['acme'], tx => tx.update(tenants).set({ observedUntil: ahead }));
+    expect((await ask(stage())).created_at).toBe(ahead.toISOString());
+    await aDayPasses();
+    expect(await tell()).toEqual([]);
     expect(await titles()).toEqual([
       'Observe mode, client/it: 1 would have been asked, 0 opened at once, 0 refused',
       'Observe mode, client/it: 1 would have been asked, 1 opened at once, 1 refused',
     ]);
     // A morning with nothing to tell.
-    await tell(3 * DAY);
+    await aDayPasses();
+    expect(await tell()).toEqual([]);
     expect(await digests()).toHaveLength(2);
   });
 });
@@ -225,7 +240,8 @@ describe('the day it enforces', () => {
     expect(await approve(observed)).toEqual([409, 'observed']);
     const refused = await stage().api('maya', 'POST', '/requests', { ...RESTORE, for: '9h' });
     expect(refused.status).toBe(403);
-    await tell(4 * DAY);
+    await aDayPasses();
+    expect(await tell()).toEqual([]);
     const [last, ...before] = await titles();
     expect(before).toHaveLength(2);
     expect(last).toContain('1 would have been asked, 0 opened at once, 0 refused');

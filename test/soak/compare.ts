@@ -25,6 +25,7 @@ const ACTION_OF: Readonly<Record<Acknowledged['what'], string>> = {
 /** Entries that can stand only once about one subject, whatever was killed. */
 const ONCE = [
   'request.submitted',
+  'request.observed',
   'request.approved',
   'request.denied',
   'request.withdrawn',
@@ -160,7 +161,8 @@ export async function compareStore(
     await none(
       'a row that the log has no entry of',
       sql`
-      select id from request r where state <> 'refused' and not exists (select 1 from log_entry l where l.subject = r.id and l.action = 'request.submitted')
+      select id from request r where state <> 'refused' and not exists (select 1 from log_entry l where l.subject = r.id
+        and l.action = case r.state when 'observed' then 'request.observed' else 'request.submitted' end)
       union all select id from access_grant g where not exists (select 1 from log_entry l where l.subject = g.id and l.action = 'grant.opened')
       union all select id from session s where not exists (select 1 from log_entry l where l.subject = s.id and l.action = 'session.admitted')`,
     );

@@ -58,7 +58,7 @@ async function whileTicking<T>(terminal: Terminal, work: () => Promise<T>): Prom
 
 /** The order in which they are shown; what is new comes last. Within a kind, what would stop somebody comes first. */
 const KINDS: readonly string[] = [
-  ...['decision', 'owner', 'channel', 'squad', 'person'],
+  ...['version', 'decision', 'owner', 'channel', 'squad', 'person'],
   ...['target', 'host-key', 'ca', 'sshd', 'clock'],
 ];
 const placeOf = ({ check }: Check): number => (KINDS.indexOf(check) + KINDS.length + 1) % (KINDS.length + 1);

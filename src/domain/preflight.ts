@@ -18,6 +18,7 @@ import { findTarget } from './target.ts';
 /** One thing that was looked at. `ok` null: it cannot be known. `mend`: what to do; beside a yes, what to mind. */
 export interface Check {
   readonly check:
+    | 'version'
     | 'decision'
     | 'owner'
     | 'channel'

@@ -1,5 +1,6 @@
 import { rolesGiven } from '../domain/gives.ts';
 import { issuersOf, memberOf } from '../domain/membership.ts';
+import { observes } from '../domain/observed.ts';
 import { mayPreflight } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
 import {
@@ -19,7 +20,8 @@ import type { Protocol } from '../domain/protocol.ts';
 import { findTarget, placeOf, type Target } from '../domain/target.ts';
 import { whyApart } from './agreed-clocks.ts';
 import { tooOften } from './asking-pace.ts';
-import { type Look, type Outside, Refused, type Step } from './contract.ts';
+import { type Look, type Outside, Refused, type Step, type TenantInForce } from './contract.ts';
+import { whyUnsettled } from './settled.ts';
 
 /** What is asked about a coming time. */
 export interface PreflightAsk extends Pick<Window, 'activity' | 'as' | 'seconds' | 'ticket' | 'severity'> {
@@ -104,6 +106,7 @@ export async function planPreflight(
   const each = Math.min(MOST_PEOPLE, Math.max(1, Math.floor(MOST_DECISIONS / Math.max(1, cells.length))));
   const decisions = targets.map(target => decisionChecks({ ...window, each }, target));
   const checks = [
+    ...versionChecks(inForce),
     ...decisions.flatMap(({ checks: rows }) => rows),
     ...peopleChecks(window, [...new Set(cells)], [...new Set(decisions.flatMap(each => each.coApprovers))]),
     await clockCheck(look),
@@ -125,6 +128,20 @@ export async function planPreflight(
     },
   };
 }
+
+/** Whether the version in force opens anything at all; no row where it does. */
+function versionChecks(inForce: TenantInForce): Check[] {
+  const row = { check: 'version', subject: inForce.engagement.tenant, ok: false } as const;
+  const unsettled = whyUnsettled(inForce);
+  return [
+    ...(unsettled ? [{ ...row, detail: unsettled, mend: 'both parties sign a version' }] : []),
+    ...(observes(inForce.engagement)
+      ? [{ ...row, detail: OBSERVE_MODE, mend: 'both parties sign a version with mode: enforce' }]
+      : []),
+  ];
+}
+
+const OBSERVE_MODE = 'observe mode: nothing is opened, whatever the decision says';
 
 /** Writes down that it was run and how it came out, and gives all of its rows. */
 export async function recordPreflight(

@@ -152,6 +152,20 @@ describe('while the matrix only observes', () => {
     expect(said).not.toContain('sallyport request');
   });
 
+  it('a preflight says that nothing will open, whatever the decision', async () => {
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const asked = { at, activity: 'backups/restore', ssh: 'root', targets: ['db01'] };
+    const { json } = await stage().api('maya', 'POST', '/preflight', asked);
+    expect(json.ok).toBe(false);
+    expect(json.checks[0]).toEqual({
+      check: 'version',
+      subject: 'acme',
+      ok: false,
+      detail: 'observe mode: nothing is opened, whatever the decision says',
+      mend: 'both parties sign a version with mode: enforce',
+    });
+  });
+
   it('pages say so: to everybody, to Maya what would have been, to Dana what she would have been asked', async () => {
     const request = await pageOf('maya', `/r/${observed}`);
     expect(request).toContain('Observe mode: nothing is opened in acme');

@@ -111,6 +111,7 @@ describe('every page', () => {
       ['audrey', '/sessions', 'sessions'],
       ['audrey', `/sessions/${session}`, 'replay'],
       ['audrey', '/log', 'log'],
+      ['dana', '/observed', 'nothing-observed'],
       ['noah', '/', 'empty-home'],
       ['mallory', '/', 'no-squad'],
     ];

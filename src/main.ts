@@ -74,6 +74,8 @@ export interface Adjustments {
   /** Makes a session's key pair in the place of the gateway: how the demo leaks one on purpose. */
   readonly generateSessionKey?: GatewayOptions['generateSessionKey'];
   readonly gatewayLimits?: GatewayOptions['limits'];
+  /** In milliseconds: how often what dead gateways left is looked for, and after how long away one is dead. */
+  readonly deadGateways?: { readonly every: number; readonly after?: number };
   /** The first version of a tenant is in force without signatures. No setting does this: the demo alone. */
   readonly unsignedFirstVersion?: boolean;
 }
@@ -252,6 +254,7 @@ async function assemble(ground: Ground): Promise<Omit<Broker, 'stop'>> {
     signIns: [signIns, devices],
     apart,
     closeOrphans,
+    orphansEvery: adjust.deadGateways?.every,
     checkpoint: application.checkpoint,
     clock,
     logger,
@@ -313,7 +316,7 @@ async function openGateway(
   const { recordings, hostKey, readiness } = parts;
   // An embedded PostgreSQL has one broker.
   const alone = configuration.database === null;
-  const place = await claimGatewayPlace(database, alone);
+  const place = await claimGatewayPlace(database, alone, adjust.deadGateways?.after);
   onStop(() => place.release());
   const closeDead = (dead: string) =>
     closeBrokenOff({

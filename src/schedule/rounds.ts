@@ -37,6 +37,7 @@ export async function startRounds(parts: {
   /** Why the clocks do not agree; null while they do. */
   apart: () => Promise<string | null>;
   closeOrphans: () => Promise<void>;
+  orphansEvery?: number | undefined;
   checkpoint: (tenant: string) => Promise<unknown>;
   clock: Clock;
   logger: Logger;
@@ -86,7 +87,7 @@ export async function startRounds(parts: {
   const loops = [
     outbox,
     every(EXPIRY_MS, 'writing down what expired', expire),
-    every(ORPHANS_MS, 'closing what a dead gateway left', parts.closeOrphans),
+    every(parts.orphansEvery ?? ORPHANS_MS, 'closing what a dead gateway left', parts.closeOrphans),
     every(POLICIES_MS, 'looking for new engagements', () => parts.policies.lookForNew()),
     every(CHECKPOINT_MS, 'signing checkpoints', signCheckpoints),
     every(OBSERVED_MS, 'telling owners what was observed', tell),

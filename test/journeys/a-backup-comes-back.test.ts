@@ -374,7 +374,7 @@ describe('a backup', () => {
       await taken.stop();
       const broker: Broker = await startBroker(
         { ...configuration, data, database },
-        { unsignedFirstVersion: true },
+        { unsignedFirstVersion: true, deadGateways: { every: 1_000, after: 3_000 } },
       );
       try {
         expect(broker.ssh.hostKey).toBe(taken.ssh.hostKey);
@@ -413,7 +413,7 @@ describe('a backup', () => {
           (await api('audrey', 'GET', '/sessions')).json.sessions.find(
             ({ id }: { id: string }) => id !== before.session,
           );
-        // Where others may serve the same database, a gateway counts as dead only after longer than a lease.
+        // Where others may serve the same database, a gateway counts as dead only after a while.
         await expect
           .poll(broken, { timeout: 50_000 })
           .toMatchObject({ end_reason: 'broken-off', recording: { size: expect.any(Number) } });

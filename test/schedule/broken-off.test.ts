@@ -8,7 +8,10 @@ import { verifyRecording } from '../../src/audit/verify.ts';
 import { execute } from '../../src/demo/stage.ts';
 import { granted, logOf, raised } from '../fixtures/raised.ts';
 
-const stage = raised({ logger: pino({ level: 'silent' }) });
+const stage = raised({
+  logger: pino({ level: 'silent' }),
+  adjust: { deadGateways: { every: 1_000 } },
+});
 let owner: postgres.Sql;
 
 beforeAll(async () => {
@@ -55,7 +58,6 @@ async function closedAgain(id: string) {
   return entries.slice(entries.findIndex(each => each.action === 'session.ended') + 1);
 }
 
-/** What is left behind is looked for now and then: all three at once, so that it is waited for once. */
 const left = {} as Record<'whole' | 'cut' | 'gone', { id: string; path: string }>;
 beforeAll(async () => {
   left.whole = await leftBehind(async () => {});

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raiseStage, type Stage } from '../../src/demo/stage.ts';
+import { filledTemplate } from '../../src/matrices/template.ts';
 import { sallyport } from '../cli/broker.ts';
 import { freshDatabase } from '../fixtures/database.ts';
 import { ask, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
@@ -203,6 +204,37 @@ describe('from a terminal', () => {
     expect(await readFile(join(folder, 'shown', 'matrix.yaml'), 'utf8')).toBe(await readFile(path, 'utf8'));
     await stage.api('alex', 'POST', `/matrix/proposals/${id}/withdraw`);
   });
+});
+
+it('a version may build on a library: the broker reads its rows, and the page shows what the parties changed', async () => {
+  const { msp, client } = stage.providers;
+  const answers = {
+    tenant: 'acme',
+    timezone: 'America/New_York',
+    reviewBy: '2027-02-20',
+    mspIssuer: msp.issuer,
+    clientIssuer: client.issuer,
+  };
+  const texts = filledTemplate('hipaa', answers, false);
+  const put = await propose({
+    tenant: 'acme',
+    matrix: texts.matrix,
+    targets: texts.targets,
+    ...(texts.expectations === null ? {} : { expectations: texts.expectations }),
+  });
+  const { json } = await stage.api('alex', 'GET', `/matrix/proposals/${put.id}`);
+  expect(json.contents.matrix.extends).toBe('hipaa@1');
+  expect(Object.keys(json.contents.matrix.services).length).toBeGreaterThan(5);
+  const alex = await stage.as('alex');
+  const page = await alex.open(new URL(`/matrix/proposals/${put.id}`, stage.url));
+  expect(page.text).toContain('Builds on the library hipaa@1');
+  const path = await stage.api('alex', 'POST', '/matrix/proposals', {
+    tenant: 'acme',
+    matrix: texts.matrix.replace('hipaa@1', '../../library/hipaa@1'),
+    targets: texts.targets,
+  });
+  expect([path.status, path.json.code]).toEqual([422, 'bad-version']);
+  await stage.api('alex', 'POST', `/matrix/proposals/${put.id}/withdraw`);
 });
 
 describe('who the named people are', () => {

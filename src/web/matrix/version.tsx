@@ -1,8 +1,11 @@
 import { cellsOf } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/engagement.ts';
 import { ruleText, selectorText, whenText } from '../../domain/explanation.ts';
+import type { Matrix } from '../../domain/matrix.ts';
 import { visible } from '../../domain/visible-text.ts';
+import { changesOf } from '../../matrices/changes.ts';
 import type { PlacedFinding } from '../../matrices/placed-findings.ts';
+import { changedPart, inlineText } from '../../matrices/show.ts';
 import { Fact, Ids } from '../parts.tsx';
 import { CellCard, Link, type Shown } from './cell-card.tsx';
 import { Findings } from './findings.tsx';
@@ -28,6 +31,7 @@ export function Version({ findings = [], ...shown }: VersionProps) {
         {matrix.review_by ? <Fact label="Review by">{matrix.review_by}</Fact> : null}
         <Fact label="Time zone">{matrix.timezone}</Fact>
       </dl>
+      <Library of={matrix} />
       <Grid {...shown} findings={findings} />
       <Findings of={findings} />
       {services.map(([name, service]) => (
@@ -50,6 +54,31 @@ export function Version({ findings = [], ...shown }: VersionProps) {
       <Rules engagement={engagement} />
       <Ids of={[['Digest of matrix and inventory', digest]]} />
     </>
+  );
+}
+
+/** What the parties changed of the library that their matrix builds on. */
+function Library({ of: matrix }: { of: Matrix }) {
+  if (matrix.extends === undefined) return null;
+  const changes = changesOf(matrix);
+  return (
+    <details class="library">
+      <summary>
+        Builds on the library <code>{matrix.extends}</code>
+        {changes === null
+          ? ', which this installation no longer carries'
+          : `: ${changes.length === 0 ? 'nothing of it is changed' : `${changes.length} of its parts are changed`}`}
+      </summary>
+      <ul>
+        {changes?.map(change => (
+          <li>
+            <b>{visible(changedPart(change))}</b> {change.what}
+            {change.library === null ? '' : `, there ${visible(inlineText(change.library))}`}
+            {change.own === null ? '' : `, here ${visible(inlineText(change.own))}`}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ import { type Broker, startBroker } from '../../src/main.ts';
 import { migrationNames } from '../../src/store/database.ts';
 import { freshDatabase } from '../fixtures/database.ts';
 import { ask, granted, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
+import { putInForce } from '../fixtures/signed.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
 
@@ -239,6 +240,9 @@ describe('two brokers on one database', () => {
     'a session at one that is killed is closed by the other, as broken off',
     { timeout: 120_000 },
     async () => {
+      // A program is no demo: nothing opens at it before both have signed.
+      await appendFile(join(configuration.policies, 'acme', 'matrix.yaml'), '# Signed by both.\n');
+      await putInForce(stage);
       await granted(stage, { for: '10m' });
       const third = await serveBeside();
       try {
@@ -270,7 +274,25 @@ describe('two brokers on one database', () => {
 /** A broker of the same installation as a process that can be killed. */
 async function serveBeside(): Promise<{ child: ChildProcess; ssh: number }> {
   const [http, ssh] = [await freePort(), await freePort()];
-  const { database, data, policies, url } = configuration;
+  const { database, data, policies, url, instance, clients, channels } = configuration;
+  // The same issuers and channels as the others have: with others nothing opens.
+  const secrets: Record<string, string> = {};
+  const hidden = (text: string) => {
+    const env = `TEST_SECRET_${Object.keys(secrets).length}`;
+    secrets[env] = text;
+    return { env };
+  };
+  const settings = join(folder, 'beside.yaml');
+  const oidc = clients.map(({ issuer, clientId, clientSecret }) => ({
+    issuer,
+    client_id: clientId,
+    client_secret: hidden(clientSecret!),
+  }));
+  const told = channels.map(({ name, kind, tenant, to, settings: given }) => {
+    const opened = Object.entries(given).map(([key, value]) => [key, hidden(String(value))]);
+    return { name, kind, tenant, to, ...Object.fromEntries(opened) };
+  });
+  await writeFile(settings, JSON.stringify({ instance, oidc, channels: told }));
   const child = spawn(process.execPath, [PROGRAM, 'serve'], {
     env: {
       PATH: process.env.PATH ?? '',
@@ -279,6 +301,8 @@ async function serveBeside(): Promise<{ child: ChildProcess; ssh: number }> {
       SALLYPORT_SSH: `127.0.0.1:${ssh}`,
       SALLYPORT_DATA: data,
       SALLYPORT_POLICIES: policies,
+      SALLYPORT_CONFIG: settings,
+      ...secrets,
       DATABASE_URL: database!.url,
       DATABASE_MIGRATION_URL: database!.migrationUrl,
     },

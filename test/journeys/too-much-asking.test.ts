@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { CastName } from '../../src/demo/cast.ts';
-import { execute, type Stage } from '../../src/demo/stage.ts';
+import { execute } from '../../src/demo/stage.ts';
 import { Visitor } from '../../src/demo/visitor.ts';
 import { issuerKey } from '../../src/identity/sign-in.ts';
 import { networks } from '../../src/limits.ts';
 import { requests, signInAttempts } from '../../src/store/tables.ts';
+import { sallyport } from '../cli/broker.ts';
 import { caughtCallback } from '../fixtures/caught-callback.ts';
 import { logOf, RESTORE, raised } from '../fixtures/raised.ts';
 import { waitingTerminal } from '../fixtures/terminal.ts';
@@ -146,9 +147,13 @@ describe('asking again and again', () => {
     });
     expect(refused.status).toBe(429);
     expect(refused.body.toString()).toContain('try again in');
-    const cli = await sallyport(stage(), 'maya', 'request', 'db01', '--activity', RESTORE.activity);
-    expect(cli.stderr).toMatch(/too-many-requests/);
-    expect(cli.status).toBe(1);
+    const what = ['--activity', RESTORE.activity, '--ssh', 'root', '--for', '1h', '--ticket', 'INC-7'];
+    const cli = await sallyport(['request', 'db01', ...what, '--reason', 'x'], {
+      url: stage().url,
+      token: await stage().token('maya'),
+    });
+    expect(cli.err).toMatch(/too-many-requests/);
+    expect(cli.code).toBe(1);
   });
 
   it('counts what was refused too, since each no stands in the log', async () => {
@@ -202,21 +207,6 @@ async function formOf(maya: Visitor): Promise<string> {
     reason,
     ticket,
   }).toString();
-}
-
-async function sallyport(stage: Stage, who: CastName, ...args: string[]) {
-  const { env } = process;
-  const variables = { SALLYPORT_URL: stage.url.href, SALLYPORT_TOKEN: await stage.token(who), NO_COLOR: '1' };
-  Object.assign(env, variables);
-  try {
-    return await execute(process.execPath, [
-      'src/cli/sallyport.js',
-      ...args,
-      ...['--ssh', 'root', '--for', '1h', '--ticket', 'INC-7', '--reason', 'x'],
-    ]);
-  } finally {
-    for (const name of Object.keys(variables)) delete env[name];
-  }
 }
 
 describe('beginning sign-ins', () => {

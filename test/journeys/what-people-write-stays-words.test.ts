@@ -6,6 +6,7 @@ import type { CastName } from '../../src/demo/cast.ts';
 import { execute } from '../../src/demo/stage.ts';
 import type { Visitor } from '../../src/demo/visitor.ts';
 import { people } from '../../src/store/tables.ts';
+import { sallyport } from '../cli/broker.ts';
 import { ask, granted, raised } from '../fixtures/raised.ts';
 import { putInForce } from '../fixtures/signed.ts';
 
@@ -129,16 +130,12 @@ describe('what people write', () => {
     ['maya', ['whoami', '--json']],
   ])('moves no cursor of %s, who types sallyport %j', async (who, args) => {
     const { id } = await ask(stage(), { reason: REASON });
-    const variables = { SALLYPORT_URL: stage().url.href, SALLYPORT_TOKEN: await stage().token(who) };
-    Object.assign(process.env, variables);
-    try {
-      const filled = args.map(arg => (arg === 'REQUEST' ? id : arg));
-      const { status, stdout, stderr } = await execute(process.execPath, ['src/cli/sallyport.js', ...filled]);
-      expect([status, stderr]).toEqual([0, '']);
-      expect(stdout).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b\u001b\u0007\u009b]/);
-    } finally {
-      for (const name of Object.keys(variables)) delete process.env[name];
-    }
+    const filled = args.map(arg => (arg === 'REQUEST' ? id : arg));
+    const around = { url: stage().url, token: await stage().token(who) };
+    const { code, out, err } = await sallyport(filled, around);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).not.toBe('');
+    expect(out).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b\u001b\u0007\u009b]/);
   });
 
   it('moves no cursor of a stock client at the gateway, whatever its user name says', async () => {

@@ -5,9 +5,8 @@ import { PARTIES } from '../domain/party.ts';
 import { mayEndGrant } from '../domain/permission.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { RefusalCode } from '../domain/refusal.ts';
-import type { Look, Outside, Step } from './contract.ts';
+import { type Look, type Outside, Refused, type Step } from './contract.ts';
 import { closing } from './end-grant.ts';
-import { standing } from './propose-version.ts';
 
 /** A running grant that the version in force would refuse if it were asked for now. */
 export interface Disallowed {
@@ -32,7 +31,9 @@ export async function disallowedGrants(
   tenant: string,
   now: Date,
 ): Promise<Disallowed[]> {
-  const { inForce, member } = await standing(look, person, tenant, () => true);
+  const inForce = await look.tenant(tenant);
+  const member = inForce && memberOf(inForce.engagement, person);
+  if (!member) throw new Refused('no-such-tenant', `There is no engagement "${tenant}" for you.`, 404);
   const { engagement } = inForce;
   const open = (await Promise.all(PARTIES.map(party => look.openGrants(tenant, party, now)))).flat();
   if (open.length === 0) return [];

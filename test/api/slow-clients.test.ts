@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { raised } from '../fixtures/raised.ts';
 import { heard, wire } from '../fixtures/wire.ts';
 
@@ -23,10 +23,11 @@ const host = () => `host: ${stage().url.host}`;
 const open: Socket[] = [];
 const timers: NodeJS.Timeout[] = [];
 
-afterEach(() => {
+const letGo = () => {
   for (const timer of timers.splice(0)) clearInterval(timer);
   for (const socket of open.splice(0)) socket.destroy();
-});
+};
+afterAll(letGo);
 
 async function connected(): Promise<Socket> {
   const socket = await wire(port());
@@ -48,7 +49,8 @@ async function answers(): Promise<boolean> {
 }
 
 describe('a caller who takes their time', () => {
-  it.each<[string, string, string]>([
+  // Each at a connection of its own, so all at once.
+  it.concurrent.each<[string, string, string]>([
     ['with the headers', 'GET / HTTP/1.1\r\nx-slow: ', 'a'],
     ['with the first line', 'GET /', 'a'],
     ['by saying nothing', '', ''],
@@ -69,6 +71,7 @@ describe('a caller who takes their time', () => {
   });
 
   it('with reading is hung up on, however much was asked for', async () => {
+    letGo();
     // Each asks for more than the buffers between us hold, and reads nothing.
     for (let i = 0; i < EACH; i++) {
       const socket = await connected();
@@ -80,6 +83,7 @@ describe('a caller who takes their time', () => {
   });
 
   it('holds no more than their share of connections, and nobody else’s', async () => {
+    letGo();
     for (let i = 0; i < EACH * 2; i++) drip(await connected(), 'G');
     // The ones past the share were closed at once; these are in time.
     await expect.poll(() => open.filter(socket => socket.closed).length).toBeGreaterThanOrEqual(EACH);

@@ -118,10 +118,15 @@ describe('the process', () => {
   let log = '';
   let ended: Promise<number | null>;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sallyport-stop-'));
-    http = await freePort();
     await writeFile(join(folder, 'sallyport.yaml'), 'drain: 30s\n');
+  });
+  // Ended the hard way, its PostgreSQL is still writing its last file.
+  afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
+  // One after another on the same data: what stopped in order starts again.
+  beforeEach(async () => {
+    http = await freePort();
     child = spawn(process.execPath, [PROGRAM, 'serve'], {
       env: {
         PATH: process.env.PATH ?? '',
@@ -154,8 +159,6 @@ describe('the process', () => {
   afterEach(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await ended;
-    // Ended the hard way, its PostgreSQL is still writing its last file.
-    await rm(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   });
 
   /** A form whose fields are still on their way. */

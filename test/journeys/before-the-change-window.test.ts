@@ -1,13 +1,13 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Configuration } from '../../src/configuration.ts';
 import type { CastName } from '../../src/demo/cast.ts';
 import { freePort } from '../../src/demo/listening.ts';
 import { sallyport } from '../cli/broker.ts';
 import { logOf, raised } from '../fixtures/raised.ts';
 import { type Sshd, startSshd } from '../recorder/sshd.ts';
 
-const stage = raised();
 const DAY = 86_400_000;
 
 /** A date to come, as the matrix's own clock has it: so many days from now, or the next day of that name after that. */
@@ -35,29 +35,39 @@ interface Row {
 }
 
 let foreign: Sshd;
-
+let nobody: number;
 beforeAll(async () => {
   foreign = await startSshd();
-  const folder = join(stage().folder, 'policies', 'acme');
-  const backups = 'labels: { service: backups, environment: prod }';
-  const other = (name: string, address: string, key: string) =>
-    `  ${name}:\n    ${backups}\n    ssh: { address: "${address}", trust: ca, host_key: "${key}" }\n`;
-  await appendFile(
+  nobody = await freePort();
+});
+afterAll(() => foreign.stop());
+
+const stage = raised({ configure: withMoreHosts });
+
+/** Acme with hosts in a bad way and a freeze that comes, before anybody has signed in. */
+function withMoreHosts(usual: Configuration): Configuration {
+  const folder = join(usual.policies, 'acme');
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+  const [, db01] = /db01:.*?ssh: \{ address: ([\d.:]+)/s.exec(read('targets.yaml'))!;
+  const other = (name: string, address: string) =>
+    `  ${name}:\n    labels: { service: backups, environment: prod }\n    ssh: { address: "${address}", trust: ca, host_key: "${foreign.hostKey}" }\n`;
+  appendFileSync(
     join(folder, 'targets.yaml'),
     [
-      other('down01', `127.0.0.1:${await freePort()}`, stage().db01.hostKeyLine),
-      other('foreign01', `127.0.0.1:${foreign.port}`, foreign.hostKey),
-      other('rebuilt01', stage().db01.address, foreign.hostKey),
+      other('down01', `127.0.0.1:${nobody}`),
+      other('foreign01', `127.0.0.1:${foreign.port}`),
+      other('rebuilt01', db01!),
     ].join(''),
   );
-  const matrix = await readFile(join(folder, 'matrix.yaml'), 'utf8');
   const freeze = `year-end:      { from: ${day(20)}T00:00, to: ${day(25)}T00:00 }`;
-  await writeFile(join(folder, 'matrix.yaml'), matrix.replace(/year-end: +\{[^}]*\}/, freeze));
-  expect(await stage().broker.reload()).toEqual([]);
+  writeFileSync(join(folder, 'matrix.yaml'), read('matrix.yaml').replace(/year-end: +\{[^}]*\}/, freeze));
+  return usual;
+}
+
+beforeAll(async () => {
   for (const name of ['maya', 'dana', 'ravi'] as const) await stage().token(name);
   await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
 });
-afterAll(() => foreign.stop());
 
 const MAYAS = { at: WORKDAY, activity: 'backups/restore', ssh: 'root', targets: ['db01'] };
 

@@ -75,13 +75,15 @@ export interface Membership {
   readonly lockedOutAt: Date | null;
   /** Why nothing can be opened by what is served; `null`: it is in force. */
   readonly unsettled: Unsettled | null;
+  /** The proposal that is in force; `null`: none was ever signed. */
+  readonly proposal: string | null;
 }
 
 /** The engagements that a person is on a side of; nothing of any other is theirs to see. */
 export async function membershipsOf(app: Application, person: Person): Promise<Membership[]> {
-  return (await app.engagements.all()).flatMap(({ tenant, engagement, lockedOutAt, unsettled }) => {
+  return (await app.engagements.all()).flatMap(({ tenant, engagement, lockedOutAt, unsettled, proposal }) => {
     const member = memberOf(engagement, person);
-    return member ? [{ tenant, engagement, member, lockedOutAt, unsettled }] : [];
+    return member ? [{ tenant, engagement, member, lockedOutAt, unsettled, proposal }] : [];
   });
 }
 

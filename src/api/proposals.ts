@@ -2,16 +2,16 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { inArray } from 'drizzle-orm';
 import { PARTIES } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
-import { type Proposed, Refused } from '../elevation/contract.ts';
+import { Refused } from '../elevation/contract.ts';
 import { withdrawProposal } from '../elevation/propose-version.ts';
 import { signVersion } from '../elevation/sign-version.ts';
 import { KINDS } from '../matrices/diff.ts';
 import { type Review, textsOf } from '../matrices/review.ts';
 import { LARGEST_FILE } from '../matrices/source.ts';
-import { listProposals } from '../store/proposals.ts';
+import { type Listed, listProposals } from '../store/proposals.ts';
 import { people } from '../store/tables.ts';
 import { type Api, type Application, membershipsOf, pickTenant } from './application.ts';
-import { oneProposal, proposalAmong, putUp, reviewOf, textsAgain } from './put-up.ts';
+import { oneProposal, proposalAmong, putUp, reviewOf, textsAgain, versionsOf } from './put-up.ts';
 import { body, idParameter, json, line, refusals, tenantQuery, words } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
@@ -30,7 +30,9 @@ const proposalShape = z
   .object({
     id: z.string(),
     tenant: z.string(),
-    state: z.enum(['open', 'in-force', 'replaced', 'withdrawn', 'outdated']),
+    state: z.enum(['open', 'in-force', 'replaced', 'withdrawn', 'outdated']).openapi({
+      description: 'in-force: it came into force; the latest of these is in force now',
+    }),
     version: z.string(),
     digest: z.string().openapi({ description: 'Of matrix and inventory: what decisions name' }),
     document: z.string().openapi({ description: 'Of all that is signed; a signature carries it' }),
@@ -84,7 +86,8 @@ const proposing = z.union([
 const list = createRoute({
   method: 'get',
   path: '/matrix/proposals',
-  summary: 'Versions that wait to be signed, and those that were put up before; the latest first',
+  summary:
+    'Versions that wait to be signed, then those that were in force, then the last hundred of the others; the latest first',
   request: { query: tenantQuery },
   responses: { 200: json(z.object({ proposals: z.array(proposalShape) }), 'Proposals'), ...refusals },
 });
@@ -173,8 +176,8 @@ export function proposalRoutes(api: Api, app: Application): void {
 
   api.openapi(list, async c => {
     const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
-    const all = await listProposals(app.database, app.engagements, { tenant });
-    return c.json({ proposals: await shownAs(app, all) }, 200);
+    const { open, inForce, others } = await versionsOf(app, tenant);
+    return c.json({ proposals: await shownAs(app, [...open, ...inForce, ...others]) }, 200);
   });
 
   api.openapi(propose, async c => {
@@ -187,7 +190,7 @@ export function proposalRoutes(api: Api, app: Application): void {
         ? await textsAgain(app, tenant, asked.again)
         : { matrix: asked.matrix, targets: asked.targets, expectations: asked.expectations ?? null };
     const { change, note, confirm } = asked;
-    const proposed = await putUp(app, person, { tenant, texts, change, note, confirm });
+    const proposed = await putUp(app, person, { place, texts, change, note, confirm });
     return c.json(
       {
         ...(await shownAs(app, [proposed]))[0]!,
@@ -241,7 +244,7 @@ export function proposalRoutes(api: Api, app: Application): void {
 
   api.openapi(versions, async c => {
     const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
-    const all = await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] });
+    const all = await listProposals(app.database, { tenant, states: ['in-force'] });
     return c.json({ versions: await shownAs(app, all) }, 200);
   });
 
@@ -249,7 +252,9 @@ export function proposalRoutes(api: Api, app: Application): void {
     const { tenant } = await membership(signedIn(c).person, c.req.valid('query').tenant);
     const { digest } = c.req.valid('param');
     const found = await app.commit(tenant, async look => ({ result: await look.version(tenant, digest) }));
-    if (!found) throw new Refused('no-such-version', 'No version of this digest was ever in force.', 404);
+    const [ever] = await listProposals(app.database, { tenant, states: ['in-force'], digest }, 1);
+    if (!found || !ever)
+      throw new Refused('no-such-version', 'No version of this digest was ever in force.', 404);
     return c.json(
       {
         tenant,
@@ -263,7 +268,7 @@ export function proposalRoutes(api: Api, app: Application): void {
 }
 
 /** Who put them up and who signed, by name. */
-async function shownAs(app: Application, all: readonly Proposed[]) {
+async function shownAs(app: Application, all: readonly Listed[]) {
   const ids = all.flatMap(({ proposal, signatures }) => [
     ...(proposal.proposedBy === null ? [] : [proposal.proposedBy]),
     ...signatures.map(({ person }) => person),
@@ -280,7 +285,7 @@ async function shownAs(app: Application, all: readonly Proposed[]) {
 }
 
 const proposalJson = (
-  { proposal, signatures }: Proposed,
+  { proposal, signatures }: Listed,
   byId: (id: string) => { id: string; name: string },
 ) => ({
   id: proposal.id,

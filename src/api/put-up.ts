@@ -1,21 +1,36 @@
 import { inArray } from 'drizzle-orm';
 import type { Engagement } from '../domain/engagement.ts';
 import { issuersOf, membersOf } from '../domain/membership.ts';
+import { mayPropose } from '../domain/permission.ts';
 import type { Person } from '../domain/person.ts';
 import type { ProposalState, VersionTexts } from '../domain/proposal.ts';
 import type { VersionDocument } from '../domain/version.ts';
 import { type Proposed, Refused } from '../elevation/contract.ts';
-import { noSuchProposal, proposeVersion } from '../elevation/propose-version.ts';
+import { noSuchProposal, notInASquad, proposeVersion } from '../elevation/propose-version.ts';
 import { type Problem, placeText, problemText } from '../matrices/problem.ts';
 import { readTexts } from '../matrices/read.ts';
 import { failingTests, type Review, readAgain, reviewVersion, textsOf } from '../matrices/review.ts';
-import { listProposals } from '../store/proposals.ts';
+import { findProposal, type Listed, listProposals } from '../store/proposals.ts';
 import { people as everybody } from '../store/tables.ts';
 import { type Application, type Membership, pickTenant } from './application.ts';
 
+/** A tenant's versions, each kind by itself: many of one push none of another out of sight. */
+export async function versionsOf(
+  app: Application,
+  tenant: string,
+): Promise<{ open: Listed[]; inForce: Listed[]; others: Listed[] }> {
+  const list = (...states: ProposalState[]) => listProposals(app.database, { tenant, states });
+  const [open, inForce, others] = await Promise.all([
+    list('open'),
+    list('in-force'),
+    list('replaced', 'withdrawn', 'outdated'),
+  ]);
+  return { open, inForce, others };
+}
+
 /** @throws Refused `no-such-proposal` */
 export async function oneProposal(app: Application, tenant: string, id: string): Promise<Proposed> {
-  const [found] = await listProposals(app.database, app.engagements, { tenant, id });
+  const found = await findProposal(app.database, app.engagements, tenant, { id });
   if (!found) throw noSuchProposal();
   return found;
 }
@@ -32,7 +47,7 @@ export async function proposalAmong(
   named?: string,
 ): Promise<{ membership: Membership; proposed: Proposed }> {
   for (const membership of named === undefined ? mine : [pickTenant(mine, named)]) {
-    const [proposed] = await listProposals(app.database, app.engagements, { tenant: membership.tenant, id });
+    const proposed = await findProposal(app.database, app.engagements, membership.tenant, { id });
     if (proposed) return { membership, proposed };
   }
   throw noSuchProposal();
@@ -47,24 +62,21 @@ export async function reviewOf(
   { tenant, engagement, unsettled }: Membership,
   { proposal, document }: Proposed,
 ): Promise<Review & { readonly before: VersionDocument | null }> {
-  const reading = readAgain(tenant, textsOf(proposal.texts, document));
-  const signed = await listProposals(app.database, app.engagements, { tenant, states: ['in-force'] });
-  const earlier = signed.filter(
-    other =>
-      other.proposal.id !== proposal.id &&
-      !(proposal.closedAt && other.proposal.closedAt! >= proposal.closedAt),
-  )[0];
-  // Before anything is in force, what is served is the proposal itself.
-  const before = earlier ?? null;
+  const { state, closedAt } = proposal;
+  const earlier = await findProposal(app.database, app.engagements, tenant, {
+    last: 'in-force',
+    before: state === 'in-force' ? (closedAt ?? undefined) : undefined,
+  });
   // Of the version in force: a proposed issuer or a dropped claim must not name the people of another engagement.
   const people = membersOf(engagement, await peopleAt(app, engagement));
   const review = reviewVersion(
-    reading,
-    before?.engagement ?? (unsettled === 'first-version' ? null : engagement),
+    readAgain(proposal, document),
+    // Before anything is in force, what is served is the proposal itself.
+    earlier?.engagement ?? (unsettled === 'first-version' ? null : engagement),
     people,
     app.clock.now().getTime(),
   );
-  return { ...review, before: before?.document ?? null };
+  return { ...review, before: earlier?.document ?? null };
 }
 
 const peopleAt = (app: Application, engagement: Engagement): Promise<Person[]> =>
@@ -75,8 +87,7 @@ const peopleAt = (app: Application, engagement: Engagement): Promise<Person[]> =
 
 /** The files of what is in force, or of an earlier proposal. @throws Refused `no-such-proposal` */
 export async function textsAgain(app: Application, tenant: string, again: string): Promise<VersionTexts> {
-  const last = async (state: ProposalState) =>
-    (await listProposals(app.database, app.engagements, { tenant, states: [state] }, 1))[0];
+  const last = (state: ProposalState) => findProposal(app.database, app.engagements, tenant, { last: state });
   const found =
     again === 'in-force'
       ? // Before the first signatures, what waits is the version that there is.
@@ -95,14 +106,17 @@ export async function putUp(
   app: Application,
   person: Person,
   asked: {
-    readonly tenant: string;
+    readonly place: Membership;
     readonly texts: VersionTexts;
     readonly change?: string | undefined;
     readonly note?: string | undefined;
     readonly confirm: readonly string[];
   },
 ): Promise<Proposed> {
-  const { tenant, texts } = asked;
+  const { place, texts } = asked;
+  const { tenant } = place;
+  // Before anything is read: it is the reading that costs.
+  if (!mayPropose(place.engagement, place.member)) throw notInASquad();
   const reading = readTexts(tenant, texts);
   if (!reading.ok) throw notSound(reading.problems);
   const failing = failingTests(reading, app.clock.now().getTime());
@@ -115,7 +129,7 @@ export async function putUp(
     );
   }
   const { engagement, expectations } = reading;
-  const put = await app.commit(tenant, (look, outside) =>
+  const put = await app.commit(tenant, async (look, outside) =>
     proposeVersion(look, outside, person, {
       tenant,
       engagement,
@@ -124,6 +138,9 @@ export async function putUp(
       change: asked.change ?? engagement.matrix.change ?? null,
       note: asked.note ?? null,
       confirm: asked.confirm,
+      elsewhere: (await app.engagements.all())
+        .filter(other => other.tenant !== tenant)
+        .flatMap(other => issuersOf(other.engagement)),
     }),
   );
   return oneProposal(app, tenant, put.id);

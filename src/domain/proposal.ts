@@ -52,5 +52,8 @@ export interface Signature {
   readonly at: Date;
 }
 
+/** A proposal without what it says: what a list of many needs. */
+export type ProposalSummary = Omit<Proposal, 'source' | 'texts'>;
+
 export const documentOf = (proposal: Pick<Proposal, 'source'>): VersionDocument =>
   JSON.parse(proposal.source) as VersionDocument;

@@ -37,6 +37,8 @@ export interface Look {
   observedAsks(tenant: string, from: Date | null, until: Date): Promise<ObservedAsks[]>;
   /** How often somebody ran a preflight in a tenant in so many seconds, and in how many the first of them has aged out. */
   preflightsWithin(person: string, tenant: string, seconds: number): Promise<{ count: number; free: number }>;
+  /** How many versions somebody put up in a tenant since a moment, and when the first of them. */
+  proposalsSince(person: string, tenant: string, since: Date): Promise<{ count: number; first: Date | null }>;
   /** By how many milliseconds our clock is ahead of the database's at this moment; negative: behind. */
   clockSkew(): Promise<number>;
   /** Whether the log, whose time never goes back, went on past `now` since this grant was opened. */

@@ -2,15 +2,18 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Engagement } from '../domain/decision.ts';
 import { issuersOf, memberOf, partyOf } from '../domain/membership.ts';
 import { namedEmails } from '../domain/named-people.ts';
+import { PARTIES } from '../domain/party.ts';
 import { mayPropose, signsFor } from '../domain/permission.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { Proposal, ProposalState, VersionTexts } from '../domain/proposal.ts';
 import { saltedHash } from '../domain/request.ts';
+import { findSquad } from '../domain/squad.ts';
 import { bindingsFor, documentDigest, type VersionDocument } from '../domain/version.ts';
+import { secondsUntilFree, tooOften } from './asking-pace.ts';
 import { type Change, type Look, type Outside, Refused, type Step, type TenantInForce } from './contract.ts';
 
-/** So many can wait for signatures at once: a version is agreed on by talking, not by trying. */
-const MOST_OPEN = 20;
+/** So many of one person, and of one party, can wait at once: a version is agreed on by talking, not by trying. */
+const MOST_OPEN = { person: 3, party: 10 };
 
 /** What is put up: a sound version of this tenant, its tests passed. */
 export interface VersionAsk {
@@ -22,14 +25,16 @@ export interface VersionAsk {
   readonly note: string | null;
   /** Ids of people who take the place of whom a named email meant before. */
   readonly confirm: readonly string[];
+  /** Issuers of other engagements: whom they know is told to nobody here. */
+  readonly elsewhere: readonly string[];
 }
 
 /**
  * Puts a version up for both parties to sign. It has no effect until they have: nothing here is a permission. The
  * document that is signed is made now, from the version, the installation as it runs and the people as known.
  *
- * @throws Refused `no-such-tenant` (404), `not-yours` (403), `too-many-proposals`, `in-force-already`,
- *   `already-proposed`, `not-named` (409)
+ * @throws Refused `no-such-tenant` (404), `not-yours` (403), `too-many-requests` (429), `too-many-proposals`,
+ *   `in-force-already`, `already-proposed`, `not-named`, `no-signer` (409)
  */
 export async function proposeVersion(
   look: Look,
@@ -37,9 +42,13 @@ export async function proposeVersion(
   person: Person,
   ask: VersionAsk,
 ): Promise<Step<Proposal>> {
-  const { inForce } = await standing(look, person, ask.tenant, mayPropose);
+  const { inForce, member } = await standing(look, person, ask.tenant, mayPropose);
+  await requireProposingPace(look, outside, person, ask.tenant);
   const { engagement } = ask;
-  const people = await look.peopleOf([...issuersOf(inForce.engagement), ...issuersOf(engagement)]);
+  const known = await look.peopleOf([...issuersOf(inForce.engagement), ...issuersOf(engagement)]);
+  const people = known.filter(
+    one => memberOf(inForce.engagement, one) !== null || !ask.elsewhere.includes(one.issuer),
+  );
   const document: VersionDocument = {
     matrix: engagement.matrix,
     targets: engagement.targets,
@@ -51,6 +60,7 @@ export async function proposeVersion(
       people,
     ),
   };
+  requireSigners({ ...engagement, bindings: document.bindings });
   const digest = documentDigest(document);
   if (digest === inForce.base) {
     throw new Refused('in-force-already', 'This is what is in force already: there is nothing to sign.', 409);
@@ -62,10 +72,16 @@ export async function proposeVersion(
       proposal: same.id,
     });
   }
-  if (open.length >= MOST_OPEN) {
+  const party = (id: string | null) => {
+    const proposer = known.find(one => one.id === id);
+    return proposer ? partyOf(inForce.engagement, proposer) : null;
+  };
+  const mine = open.filter(({ proposedBy }) => proposedBy === person.id).length;
+  const ours = open.filter(({ proposedBy }) => party(proposedBy) === member.party).length;
+  if (mine >= MOST_OPEN.person || ours >= MOST_OPEN.party) {
     throw new Refused(
       'too-many-proposals',
-      `${MOST_OPEN} versions wait to be signed; withdraw one first.`,
+      `${mine >= MOST_OPEN.person ? `${mine} of yours` : `${ours} of your party`} wait to be signed; withdraw one first.`,
       409,
     );
   }
@@ -126,6 +142,48 @@ export async function proposeVersion(
   };
 }
 
+/** @throws Refused `too-many-requests`: each is a letter to all who sign, and is kept for good */
+async function requireProposingPace(look: Look, outside: Outside, person: Person, tenant: string) {
+  const most = outside.asking.perMinute;
+  const { count, first } = await look.proposalsSince(
+    person.id,
+    tenant,
+    new Date(outside.now.getTime() - 3_600_000),
+  );
+  if (count < most) return;
+  throw tooOften(
+    `put up ${most} versions in one hour here`,
+    secondsUntilFree(first ?? outside.now, 3600, outside.now),
+  );
+}
+
+/**
+ * A version under which nobody could sign the next for a party would be the last.
+ *
+ * @throws Refused `no-signer`
+ */
+function requireSigners(engagement: Engagement): void {
+  const { governance, parties } = engagement.matrix;
+  for (const party of PARTIES) {
+    const some = governance.sign.some(name => {
+      const found = findSquad(engagement, name);
+      if (found?.party !== party) return false;
+      const { group, people = [] } = found.squad;
+      const bound = (email: string) =>
+        engagement.bindings!.some(
+          one => one.email === email.toLowerCase() && one.issuer === parties[party].issuer,
+        );
+      return group !== undefined || people.some(bound);
+    });
+    if (some) continue;
+    throw new Refused(
+      'no-signer',
+      `Under this nobody could sign for ${parties[party].name}: no squad that signs has a group, or a named person who has signed in.`,
+      409,
+    );
+  }
+}
+
 /** The binding of somebody whose provider verified an email that the matrix names. */
 function confirmedAs(engagement: Engagement, people: readonly Person[], id: string) {
   const person = people.find(one => one.id === id);
@@ -162,6 +220,9 @@ export async function withdrawProposal(
   const { change, event, closed } = closing(proposal, 'withdrawn', `person:${person.id}`, outside.now);
   return { result: closed, changes: [change], events: [event] };
 }
+
+export const notInASquad = (): Refused =>
+  new Refused('not-yours', 'People who are in a squad of this engagement do this.', 403);
 
 export const noSuchProposal = (): Refused =>
   new Refused('no-such-proposal', 'There is no such proposal for you.', 404);
@@ -208,7 +269,7 @@ export async function standing(
   const member = inForce && memberOf(inForce.engagement, person);
   if (!member) throw new Refused('no-such-tenant', `There is no engagement "${tenant}" for you.`, 404);
   if (!may(inForce.engagement, member)) {
-    throw new Refused('not-yours', 'People who are in a squad of this engagement do this.', 403);
+    throw notInASquad();
   }
   return { inForce, member };
 }

@@ -36,7 +36,7 @@ export interface Signing {
  * decision from then on; grants that run go on, and are listed to their owners where it no longer allows them.
  *
  * @throws Refused `no-such-tenant`, `no-such-proposal` (404), `not-yours` (403), `identity-not-in-document`, `moved`,
- *   `already-decided`, `already-signed`, `outdated`, `installation-changed` (409), `clock-skew` (503)
+ *   `already-decided`, `already-signed`, `signature-lapsed`, `outdated`, `installation-changed` (409), `clock-skew` (503)
  */
 export async function signVersion(
   look: Look,
@@ -73,6 +73,7 @@ export async function signVersion(
     if (given.person === person.id || sameEmail(other?.email, person.email)) {
       throw new Refused('already-signed', 'One person signs for one party.', 409);
     }
+    requireStanding(inForce.engagement, document.bindings, given, other, outside.now);
   }
   await requireAgreedClocks(look);
   const signature: Signature = {
@@ -130,6 +131,33 @@ function signerIn(engagement: Engagement, bindings: readonly Binding[], person: 
   }
   const { sign } = engagement.matrix.governance;
   throw new Refused('not-yours', `The matrix gives this to ${sign.join(', ')} alone.`, 403);
+}
+
+/** A signature that waits this long was given to another time. */
+const SIGNATURE_DAYS = 7;
+
+/**
+ * Both signatures must hold when the second is given: whoever signed first signs for their party still, and lately.
+ *
+ * @throws Refused `signature-lapsed`
+ */
+function requireStanding(
+  engagement: Engagement,
+  bindings: readonly Binding[],
+  given: Signature,
+  signer: Person | null,
+  now: Date,
+): void {
+  const lapsed = (why: string) =>
+    new Refused('signature-lapsed', `${signer?.name ?? 'Somebody'} ${why}: put the version up again.`, 409);
+  if (now.getTime() - given.at.getTime() > SIGNATURE_DAYS * 86_400_000) {
+    throw lapsed(`signed more than ${SIGNATURE_DAYS} days ago`);
+  }
+  const certain = engagement.bindings === undefined ? { ...engagement, bindings } : engagement;
+  const member = signer && memberOf(certain, signer);
+  if (!member || member.party !== given.party || signsFor(certain, member) === null) {
+    throw lapsed('signed, and does not sign for their party any more');
+  }
 }
 
 async function putInForce(

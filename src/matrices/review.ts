@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { Engagement } from '../domain/engagement.ts';
 import type { Member } from '../domain/person.ts';
-import type { VersionTexts } from '../domain/proposal.ts';
+import type { Proposal, VersionTexts } from '../domain/proposal.ts';
 import type { VersionDocument } from '../domain/version.ts';
 import { checkEngagement, type Finding } from './check.ts';
 import { type AccessDiff, diffEngagements } from './diff.ts';
@@ -46,19 +46,32 @@ export const failingTests = (reading: Sound, at: number): Outcome[] =>
   testsOf(reading, at).filter(({ differences }) => differences.length > 0);
 
 /** The texts of a version; of one that came without files, the documents written as such. */
-export const textsOf = (
-  texts: VersionTexts | null,
-  { matrix, targets, expectations }: VersionDocument,
-): VersionTexts =>
-  texts ?? {
-    matrix: stringify(matrix),
+export const textsOf = (texts: VersionTexts | null, document: VersionDocument): VersionTexts =>
+  texts ?? writtenOut(document);
+
+function writtenOut({ matrix, targets, expectations }: VersionDocument): VersionTexts {
+  // Resolved already: its library must not be laid under it again.
+  const { extends: _, ...whole } = matrix;
+  return {
+    matrix: stringify(whole),
     targets: stringify(targets),
     expectations: expectations && stringify(expectations),
   };
+}
 
-/** @throws Error for a version that was sound when it was put up, and is not read as sound now */
-export function readAgain(tenant: string, texts: VersionTexts): Sound {
-  const reading = readTexts(tenant, texts);
-  if (!reading.ok) throw new Error(`a stored version of ${tenant} is not sound any more`);
-  return reading;
+/**
+ * A stored version as it would be read, for what is told with its place. What is signed is the document: where the
+ * files are not read as that any more, by another library or a stricter reader, the document itself is read.
+ *
+ * @throws Error for a document that was sound when it was put up, and is not read as sound now
+ */
+export function readAgain(
+  { tenant, digest, texts }: Pick<Proposal, 'tenant' | 'digest' | 'texts'>,
+  document: VersionDocument,
+): Sound {
+  const reading = texts && readTexts(tenant, texts);
+  if (reading?.ok && reading.engagement.digest === digest) return reading;
+  const written = readTexts(tenant, writtenOut(document));
+  if (!written.ok) throw new Error(`a stored version of ${tenant} is not sound any more`);
+  return written;
 }

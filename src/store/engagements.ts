@@ -16,13 +16,17 @@ export interface TenantSummary {
   readonly unsettled: Unsettled | null;
   /** Up to when owners were told what they would have been asked; `null`: never yet. */
   readonly observedUntil: Date | null;
+  /** The proposal that is in force; `null`: none was ever signed. */
+  readonly proposal: string | null;
 }
 
 /** Parsed versions by digest: what a digest stands for never changes, which of them is in force is read each time. */
 export interface EngagementCache {
   get(tenant: string, digest: string): Engagement | undefined;
-  /** Parses and remembers. */
+  /** Parses and remembers: what was in force once, or is served. */
   put(tenant: string, digest: string, source: string): Engagement;
+  /** Parses what may never be in force. */
+  parse(digest: string, source: string): Engagement;
   /** The same version with the people whom its named emails mean. */
   bound(engagement: Engagement, bindings: TenantRow['bindings']): Engagement;
   unsettled(row: TenantRow, matrix: Matrix): Unsettled | null;
@@ -52,10 +56,14 @@ export function openEngagements(
   const cache: EngagementCache = {
     get: (tenant, digest) => parsed.get(`${tenant} ${digest}`),
     put: (tenant, digest, source) => {
+      const engagement = cache.parse(digest, source);
+      parsed.set(`${tenant} ${digest}`, engagement);
+      return engagement;
+    },
+    parse: (digest, source) => {
       const engagement = parts.parse(source);
       if (engagement.digest !== digest)
-        throw new Error(`the stored version of ${tenant} is not what its digest says`);
-      parsed.set(`${tenant} ${digest}`, engagement);
+        throw new Error(`a stored version is not what its digest says: ${digest}`);
       return engagement;
     },
     bound: (engagement, bindings) => {
@@ -84,6 +92,7 @@ export function openEngagements(
           engagement,
           lockedOutAt: row.lockedOutAt,
           unsettled: cache.unsettled(row, engagement.matrix),
+          proposal: row.proposal,
           observedUntil: row.observedUntil,
         };
       }),

@@ -65,6 +65,19 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
         { tenant, subject: `tenant:${tenant}`, action: 'preflight.run', actor: `person:${person}` },
         seconds,
       ),
+    proposalsSince: async (person, tenant, since) => {
+      const [row] = await tx
+        .select({ count: sql<number>`count(*)::int`, first: min(proposals.proposedAt) })
+        .from(proposals)
+        .where(
+          and(
+            eq(proposals.proposedBy, person),
+            eq(proposals.tenant, tenant),
+            gt(proposals.proposedAt, since),
+          ),
+        );
+      return { count: row?.count ?? 0, first: row?.first ?? null };
+    },
     clockSkew,
     clockPutBack: async ({ id, tenant, startsAt }, now) => {
       const [row] = await tx

@@ -1,7 +1,13 @@
-import { and, desc, eq, inArray, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, inArray, lt, sql } from 'drizzle-orm';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Engagement } from '../domain/decision.ts';
-import { documentOf, type Proposal, type Signature, type VersionTexts } from '../domain/proposal.ts';
+import {
+  documentOf,
+  type Proposal,
+  type ProposalSummary,
+  type Signature,
+  type VersionTexts,
+} from '../domain/proposal.ts';
 import { bindingsFor, documentDigest, type Installation, type VersionDocument } from '../domain/version.ts';
 import type { Proposed } from '../elevation/contract.ts';
 import type { Database, Transaction } from './database.ts';
@@ -18,6 +24,7 @@ export const proposalOf = ({ texts, ...row }: Row): Proposal => ({
   texts: texts === null ? null : (JSON.parse(texts) as VersionTexts),
 });
 
+/** With what it would put in force; only versions that were in force are remembered. */
 export function proposedOf(
   cache: EngagementCache,
   proposal: Proposal,
@@ -25,8 +32,7 @@ export function proposedOf(
 ): Proposed {
   const document = documentOf(proposal);
   const engagement =
-    cache.get(proposal.tenant, proposal.digest) ??
-    cache.put(proposal.tenant, proposal.digest, sourceOf(document));
+    cache.get(proposal.tenant, proposal.digest) ?? cache.parse(proposal.digest, sourceOf(document));
   return {
     proposal,
     document,
@@ -39,46 +45,85 @@ export function proposedOf(
 export const sourceOf = ({ matrix, targets }: Pick<VersionDocument, 'matrix' | 'targets'>): string =>
   JSON.stringify({ matrix, targets });
 
-/** Proposals with their signatures: the one that was last put up, signed or closed first. */
+/** A proposal of a list, with who signed it. */
+export interface Listed {
+  readonly proposal: ProposalSummary;
+  readonly signatures: readonly Signature[];
+}
+
+const { source: _, texts: __, ...SUMMARY } = getTableColumns(proposals);
+
+/** In states of these, the one that was last put up, signed or closed first; without what they say. */
 export async function listProposals(
   database: Database,
-  cache: EngagementCache,
-  filter: { tenant: string; id?: string; states?: readonly Proposal['state'][] },
+  filter: {
+    readonly tenant: string;
+    readonly states: readonly Proposal['state'][];
+    /** Of matrix and inventory. */
+    readonly digest?: string;
+  },
   limit = 100,
-): Promise<Proposed[]> {
+): Promise<Listed[]> {
   return database.within([filter.tenant], async tx => {
     const rows = await tx
-      .select()
+      .select(SUMMARY)
       .from(proposals)
       .where(
         and(
           eq(proposals.tenant, filter.tenant),
-          filter.id === undefined ? undefined : eq(proposals.id, filter.id),
-          filter.states === undefined ? undefined : inArray(proposals.state, [...filter.states]),
+          inArray(proposals.state, [...filter.states]),
+          filter.digest === undefined ? undefined : eq(proposals.digest, filter.digest),
         ),
       )
-      .orderBy(desc(sql`coalesce(${proposals.closedAt}, ${proposals.proposedAt})`), desc(proposals.id))
+      .orderBy(...LATEST)
       .limit(limit);
-    const signed =
-      rows.length === 0
-        ? []
-        : await tx
-            .select()
-            .from(signatures)
-            .where(
-              inArray(
-                signatures.proposal,
-                rows.map(({ id }) => id),
-              ),
-            )
-            .orderBy(signatures.at);
-    return rows.map(row =>
-      proposedOf(
-        cache,
-        proposalOf(row),
-        signed.filter(({ proposal }) => proposal === row.id),
-      ),
+    const signed = await signaturesOf(
+      tx,
+      rows.map(({ id }) => id),
     );
+    return rows.map(row => ({
+      proposal: row,
+      signatures: signed.filter(({ proposal }) => proposal === row.id),
+    }));
+  });
+}
+
+const LATEST = [desc(sql`coalesce(${proposals.closedAt}, ${proposals.proposedAt})`), desc(proposals.id)];
+
+const signaturesOf = async (tx: Transaction, ids: readonly string[]): Promise<Signature[]> =>
+  ids.length === 0
+    ? []
+    : tx
+        .select()
+        .from(signatures)
+        .where(inArray(signatures.proposal, [...ids]))
+        .orderBy(signatures.at);
+
+/** One proposal in full: by its id, or the last in a state, before a moment where one is given. */
+export async function findProposal(
+  database: Database,
+  cache: EngagementCache,
+  tenant: string,
+  which: { readonly id: string } | { readonly last: Proposal['state']; readonly before?: Date | undefined },
+): Promise<Proposed | null> {
+  return database.within([tenant], async tx => {
+    const [row] = await tx
+      .select()
+      .from(proposals)
+      .where(
+        and(
+          eq(proposals.tenant, tenant),
+          'id' in which
+            ? eq(proposals.id, which.id)
+            : and(
+                eq(proposals.state, which.last),
+                which.before === undefined ? undefined : lt(proposals.closedAt, which.before),
+              ),
+        ),
+      )
+      .orderBy(...LATEST)
+      .limit(1);
+    return row ? proposedOf(cache, proposalOf(row), await signaturesOf(tx, [row.id])) : null;
   });
 }
 

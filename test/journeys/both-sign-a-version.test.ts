@@ -1,9 +1,11 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raiseStage, type Stage } from '../../src/demo/stage.ts';
 import { filledTemplate } from '../../src/matrices/template.ts';
+import { people, webSessions } from '../../src/store/tables.ts';
 import { sallyport } from '../cli/broker.ts';
 import { freshDatabase } from '../fixtures/database.ts';
 import { ask, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
@@ -174,6 +176,59 @@ expect:
   });
 });
 
+describe('what would go wrong between the two signatures', () => {
+  it('whoever signed first must sign for their party still when the second signs', async () => {
+    const { database } = stage.broker.application;
+    const groupsOfAlex = (groups: string[]) =>
+      database.installation.update(people).set({ groups }).where(eq(people.email, 'alex@northwind.example'));
+    const put = await propose(edited('answer_within: 15m', 'answer_within: 11m'));
+    expect((await sign(stage, 'alex', put)).json).toEqual({ in_force: false });
+    await groupsOfAlex([]);
+    const lapsed = await sign(stage, 'chris', put);
+    expect([lapsed.status, lapsed.json.code]).toEqual([409, 'signature-lapsed']);
+    await groupsOfAlex(['account-managers']);
+    await stage.api('alex', 'POST', `/matrix/proposals/${put.id}/withdraw`);
+  });
+
+  it('a version under which nobody could sign the next is not put up', async () => {
+    const last = await stage.api('alex', 'POST', '/matrix/proposals', {
+      ...edited(
+        'people: [chris@acme.example, robin@acme.example], primary: chris@acme.example',
+        'people: [nobody@acme.example]',
+      ),
+    });
+    expect([last.status, last.json.code]).toEqual([409, 'no-signer']);
+  });
+
+  it('one person fills neither the list nor the patience of the others', async () => {
+    const noahs = [];
+    for (const minutes of [31, 32, 33]) {
+      const files = edited('answer_within: 15m', `answer_within: ${minutes}m`);
+      const put = await stage.api('noah', 'POST', '/matrix/proposals', files);
+      expect(put.status).toBe(201);
+      noahs.push(put.json.id);
+    }
+    const fourth = await stage.api(
+      'noah',
+      'POST',
+      '/matrix/proposals',
+      edited('answer_within: 15m', 'answer_within: 34m'),
+    );
+    expect([fourth.status, fourth.json.code]).toEqual([409, 'too-many-proposals']);
+    const alexs = await propose(edited('answer_within: 15m', 'answer_within: 35m'));
+    const states = (await proposals()).map((one: { state: string }) => one.state);
+    expect(states.filter((state: string) => state === 'open')).toHaveLength(4);
+    expect(states).toContain('in-force');
+    for (const id of [...noahs, alexs.id])
+      await stage.api(id === alexs.id ? 'alex' : 'noah', 'POST', `/matrix/proposals/${id}/withdraw`);
+  });
+
+  it('nobody without a squad puts anything up', async () => {
+    const put = await stage.api('mallory', 'POST', '/matrix/proposals', folderOf(stage));
+    expect([put.status, put.json.code]).toEqual([403, 'not-yours']);
+  });
+});
+
 describe('from a terminal', () => {
   const say = async (...argv: string[]) =>
     sallyport(argv, { url: stage.url, token: await stage.token('alex') });
@@ -286,7 +341,6 @@ describe('grants that run', () => {
 it('a sign-in that is not fresh signs nothing', async () => {
   const put = await propose(edited('answer_within: 15m', 'answer_within: 18m'));
   const { database, clock } = stage.broker.application;
-  const { webSessions } = await import('../../src/store/tables.ts');
   await database.installation
     .update(webSessions)
     .set({ authenticatedAt: new Date(clock.now().getTime() - 601_000) });

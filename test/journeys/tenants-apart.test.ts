@@ -45,6 +45,7 @@ beforeAll(async () => {
   await stage.api('audrey', 'GET', '/audit/checkpoint');
   await stage.chat.waitFor(() => true);
   const { json } = await stage.api('audrey', 'GET', '/sessions');
+  await stage.as('chris');
   const put = await stage.api('alex', 'POST', '/matrix/proposals', folderOf(stage));
   expect((await sign(stage, 'alex', put.json)).json).toEqual({ in_force: false });
   acme = {
@@ -210,6 +211,28 @@ describe('through the API', () => {
     }
     const after = await theirs();
     expect(after.slice(acme.log).map(({ action, actor }) => [action, actor])).toEqual([]);
+  });
+
+  it('a proposal that names another engagement’s issuer and people learns nothing of them', async () => {
+    const { engagements } = two.stage.broker.application;
+    const labs = (await engagements.one(LABS))!.engagement.matrix.parties.client.issuer;
+    const files = folderOf(two.stage);
+    const issuer = two.stage.providers.client.issuer;
+    const matrix = files.matrix
+      .replace(`issuer: ${issuer}`, `issuer: ${labs}`)
+      .replace(
+        'people: [chris@acme.example, robin@acme.example]',
+        'people: [chris@acme.example, lena@labs.acme.example]',
+      )
+      .replace('sign:     [client/ciso, msp/account]', 'sign:     [client/ciso, client/it, msp/account]');
+    const put = await two.stage.api('alex', 'POST', '/matrix/proposals', { ...files, matrix });
+    expect(put.status, put.text).toBe(201);
+    const shown = await two.stage.api('alex', 'GET', `/matrix/proposals/${put.json.id}`);
+    expect(shown.json.contents.matrix.parties.client.issuer).toBe(labs);
+    expect(shown.json.contents.bindings).toEqual([]);
+    for (const secret of ['u-11aa', 'Lena Marsh']) expect(shown.text).not.toContain(secret);
+    await two.stage.api('alex', 'POST', `/matrix/proposals/${put.json.id}/withdraw`);
+    acme.log = (await theirs()).length;
   });
 
   it('Lena has what is hers', async () => {

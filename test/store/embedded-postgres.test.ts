@@ -234,6 +234,8 @@ describe('when something is killed', () => {
     if (!linux) return;
     // As after a kill of the whole control group that PostgreSQL alone survives: shell and watcher go first.
     const parent = parentOf(said.pid as number);
+    // All at once, as far as the broker can tell: it must not see the shell go and act on it.
+    child.kill('SIGSTOP');
     for (const pid of [parent, ...childrenOf(parent).filter(pid => pid !== said.pid)])
       process.kill(pid, 'SIGKILL');
     child.kill('SIGKILL');

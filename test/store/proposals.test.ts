@@ -9,7 +9,7 @@ import { engagementOf, readEngagement } from '../../src/matrices/read.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { openEngagements } from '../../src/store/engagements.ts';
 import { tenants } from '../../src/store/matrix-tables.ts';
-import { listProposals, takeIn } from '../../src/store/proposals.ts';
+import { findProposal, listProposals, takeIn } from '../../src/store/proposals.ts';
 
 const quiet = { info() {}, warn() {}, debug() {}, error() {} };
 let room: string;
@@ -59,7 +59,7 @@ describe('a folder is taken in', () => {
     expect(await real().takeIn(folder('one'))).toBe('unchanged');
     expect(await real().engagements.one('one')).toMatchObject({ tenant: 'one', unsettled: 'first-version' });
     expect(await real().takeIn(folder('one', '2'))).toBe('waits');
-    const all = await listProposals(database, real().engagements, { tenant: 'one' });
+    const all = await listProposals(database, { tenant: 'one', states: ['open', 'replaced'] });
     expect(all.map(({ proposal }) => [proposal.version, proposal.state]).sort()).toEqual([
       ['1', 'replaced'],
       ['2', 'open'],
@@ -84,8 +84,7 @@ describe('a folder is taken in', () => {
 
   it('once one was signed: it changes nothing', async () => {
     await real().takeIn(folder('four'));
-    const [proposed] = await listProposals(database, real().engagements, { tenant: 'four' });
-    const { proposal } = proposed!;
+    const { proposal } = (await findProposal(database, real().engagements, 'four', { last: 'open' }))!;
     await database.within(['four'], tx =>
       tx
         .update(tenants)

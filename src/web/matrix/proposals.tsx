@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { type Application, type Membership, pickTenant } from '../../api/application.ts';
-import { proposalAmong, putUp, reviewOf, textsAgain } from '../../api/put-up.ts';
+import { proposalAmong, putUp, reviewOf, textsAgain, versionsOf } from '../../api/put-up.ts';
 import { idParameter, line, words } from '../../api/shapes.ts';
 import { mayPropose, signsFor } from '../../domain/permission.ts';
 import { type Unconfirmed, unconfirmed } from '../../domain/version.ts';
 import { visible } from '../../domain/visible-text.ts';
-import { type Proposed, Refused } from '../../elevation/contract.ts';
+import { Refused } from '../../elevation/contract.ts';
 import { withdrawProposal } from '../../elevation/propose-version.ts';
 import { signVersion } from '../../elevation/sign-version.ts';
 import { textsOf } from '../../matrices/review.ts';
-import { listProposals } from '../../store/proposals.ts';
+import type { Listed } from '../../store/proposals.ts';
 import { check, readForm } from '../forms.ts';
 import { Page, pathOf, respond } from '../layout.tsx';
 import { As, Empty, Moment, Notice, PartyChip, partySide, State } from '../parts.tsx';
@@ -32,17 +32,14 @@ export function proposalPages(routes: SignedInRoutes, app: Application): void {
     const { memberships } = reader;
     const membership = pickTenant(memberships, c.req.query('tenant') ?? memberships[0]?.tenant);
     const { tenant, engagement } = membership;
-    const [all, directory] = await Promise.all([
-      listProposals(app.database, app.engagements, { tenant }),
-      directoryOf(app, engagement),
-    ]);
+    const [all, directory] = await Promise.all([versionsOf(app, tenant), directoryOf(app, engagement)]);
     return respond(
       c,
       <Proposals
         reader={reader}
         path={pathOf(c)}
         membership={membership}
-        all={all}
+        {...all}
         waiting={unconfirmed(engagement, directory.people)}
         nameOf={id => (id === null ? null : (directory.byId(id)?.name ?? id))}
       />,
@@ -51,15 +48,15 @@ export function proposalPages(routes: SignedInRoutes, app: Application): void {
 
   routes.post('/matrix/proposals/again', async (c, reader) => {
     const form = await readForm(c);
-    const { tenant } = pickTenant(reader.memberships, form.tenant);
+    const place = pickTenant(reader.memberships, form.tenant);
     const checked = check(again, form);
     if (!checked.ok) {
       const { field, message } = checked.problems[0]!;
       throw new Refused('invalid', `${field}: ${message}`, 422);
     }
     const { again: from, confirm, change, note } = checked.value;
-    const texts = await textsAgain(app, tenant, from);
-    const asked = { tenant, texts, change, note, confirm: confirm === undefined ? [] : [confirm] };
+    const texts = await textsAgain(app, place.tenant, from);
+    const asked = { place, texts, change, note, confirm: confirm === undefined ? [] : [confirm] };
     const proposed = await putUp(app, reader.person, asked);
     return c.redirect(`/matrix/proposals/${proposed.proposal.id}`, 303);
   });
@@ -111,18 +108,17 @@ interface Props {
   readonly reader: Reader;
   readonly path: string;
   readonly membership: Membership;
-  readonly all: readonly Proposed[];
+  readonly open: readonly Listed[];
+  readonly inForce: readonly Listed[];
+  readonly others: readonly Listed[];
   readonly waiting: readonly Unconfirmed[];
   readonly nameOf: (person: string | null) => string | null;
 }
 
-function Proposals({ reader, path, membership, all, waiting, nameOf }: Props) {
+function Proposals({ reader, path, membership, open, inForce, others, waiting, nameOf }: Props) {
   const { engagement, tenant, member } = membership;
-  const open = all.filter(({ proposal }) => proposal.state === 'open');
-  const signed = all.filter(({ proposal }) => proposal.state === 'in-force');
-  const rest = all.filter(({ proposal }) => !['open', 'in-force'].includes(proposal.state));
   const zone = engagement.matrix.timezone;
-  const row = (one: Proposed, current: boolean) => (
+  const row = (one: Listed, current: boolean) => (
     <ProposalCard
       one={one}
       current={current}
@@ -161,15 +157,19 @@ function Proposals({ reader, path, membership, all, waiting, nameOf }: Props) {
         />
       ) : null}
       <h2>Were in force</h2>
-      {signed.length === 0 ? (
+      {inForce.length === 0 ? (
         <Empty>None yet: nothing opens before both parties have signed a first version.</Empty>
       ) : (
-        <div class="cards">{signed.map((one, at) => row(one, at === 0))}</div>
+        <div class="cards">
+          {inForce.map((one, at) =>
+            row(one, membership.proposal === null ? at === 0 : one.proposal.id === membership.proposal),
+          )}
+        </div>
       )}
-      {rest.length > 0 ? (
+      {others.length > 0 ? (
         <details>
-          <summary>Never came into force: {rest.length}</summary>
-          <div class="cards">{rest.map(one => row(one, false))}</div>
+          <summary>Never came into force: {others.length === 100 ? 'the last 100' : others.length}</summary>
+          <div class="cards">{others.map(one => row(one, false))}</div>
         </details>
       ) : null}
     </Page>
@@ -193,7 +193,7 @@ function ProposalCard({
   membership: { engagement },
   nameOf,
 }: {
-  one: Proposed;
+  one: Listed;
   current: boolean;
   zone: string;
 } & Pick<Props, 'reader' | 'membership' | 'nameOf'>) {

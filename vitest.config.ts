@@ -10,6 +10,8 @@ export default defineConfig({
     // What is waited for comes of rounds of a second or more: one second, the default, is a race.
     expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
+    // A worker that raised a stage ends real processes; on a busy machine that takes its time.
+    teardownTimeout: 60_000,
     setupFiles: 'test/leaks/watch.ts',
     reporters,
     projects: [

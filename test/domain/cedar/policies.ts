@@ -4,8 +4,9 @@ import type { Activity, Exception, Matrix, Rule, Selector, Squad, When } from '.
 /**
  * A matrix as Cedar policies, written from the contract and not from `decide`: the second opinion. What is asked is
  * the action: `fit` (is this cell one that the asker could mean?), `ask` (may they ask, so that others answer?),
- * `start` (may they begin at once?), `answer` and `answer-too` (may this person approve, or say the second yes that
- * `context.place` names?). Which calendars are open is a fact of the context, as Cedar knows no time zones.
+ * `start` (may they begin at once?), `need` (must the squad that `context.place` names say yes too?), `answer` and
+ * `answer-too` (may this person approve, or say yes for that squad?). Which calendars are open is a fact of the
+ * context, as Cedar knows no time zones.
  */
 
 const OPENS = 'action in [Action::"ask", Action::"start"]';
@@ -143,9 +144,10 @@ export function policiesOf(
     answers: [
       permit('answer', member(matrix, activity.A2 ? [activity.A, activity.A2] : [activity.A])),
       ...ways.flatMap(({ when, coApprove }) =>
-        coApprove.map(squad =>
+        coApprove.flatMap(squad => [
+          permit('need', all(when, `context.place == ${text(squad)}`)),
           permit('answer-too', all(when, `context.place == ${text(squad)}`, member(matrix, [squad]))),
-        ),
+        ]),
       ),
       forbid(ANSWERS, 'principal == context.asker'),
       forbid(

@@ -1,5 +1,6 @@
 import { type Decision, decide, type Engagement, type Question } from '../domain/decision.ts';
-import { issuersOf, memberOf, membersOf } from '../domain/membership.ts';
+import { meantBy } from '../domain/meant.ts';
+import { memberOf, membersOf } from '../domain/membership.ts';
 import type { Member, Person } from '../domain/person.ts';
 import type { Protocol } from '../domain/request.ts';
 import { type Look, Refused, type TenantInForce } from './contract.ts';
@@ -32,7 +33,7 @@ export interface Assessment {
  * @throws Refused `no-such-tenant` for those on neither side of it, `no-such-target`
  */
 export async function assess(
-  look: Pick<Look, 'tenant' | 'peopleOf'>,
+  look: Pick<Look, 'tenant' | 'peopleMeant'>,
   tenant: string,
   asker: Person,
   ask: Ask,
@@ -45,11 +46,11 @@ export async function assess(
   if (!Object.hasOwn(inForce.engagement.targets.targets, ask.target)) {
     throw new Refused('no-such-target', `There is no target "${ask.target}" in ${tenant}.`, 404);
   }
-  const people = await look.peopleOf(issuersOf(inForce.engagement));
+  const people = await look.peopleMeant(meantBy(inForce.engagement, ask));
   return assessAmong(inForce, member, people, ask, now);
 }
 
-/** The same, where the people are already at hand. */
+/** The same, where the people whom it looks for are at hand: of an ask on the same target, for the same activity. */
 export function assessAmong(
   inForce: TenantInForce,
   member: Member,

@@ -4,6 +4,7 @@ import type { Binding } from '../domain/binding.ts';
 import type { Engagement } from '../domain/decision.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Matrix } from '../domain/matrix.ts';
+import type { Meant } from '../domain/meant.ts';
 import type { ObservedAsks } from '../domain/observed-digest.ts';
 import type { Party } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
@@ -26,6 +27,8 @@ export interface Look {
   version(tenant: string, digest: string): Promise<Engagement | null>;
   /** Everybody who ever signed in at one of these issuers. */
   peopleOf(issuers: readonly string[]): Promise<Person[]>;
+  /** Those of them whom one of these means. */
+  peopleMeant(meant: readonly Meant[]): Promise<Person[]>;
   person(id: string): Promise<Person | null>;
   request(id: string): Promise<AccessRequest | null>;
   /**

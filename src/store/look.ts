@@ -1,4 +1,5 @@
-import { and, desc, eq, gt, inArray, isNull, lte, min, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, min, or, sql } from 'drizzle-orm';
+import type { Meant } from '../domain/meant.ts';
 import type { Person } from '../domain/person.ts';
 import type { AccessRequest } from '../domain/request.ts';
 import { putBackSince } from '../elevation/agreed-clocks.ts';
@@ -15,6 +16,21 @@ type Row<T extends { $inferSelect: unknown }> = T['$inferSelect'];
 
 export const personOf = (row: Row<typeof people>): Person => row;
 export const requestOf = (row: Row<typeof requests>): AccessRequest => row as AccessRequest;
+
+const isMeant = ({ issuer, groups, emails, subjects }: Meant) =>
+  and(
+    eq(people.issuer, issuer),
+    or(
+      groups.length === 0
+        ? sql`false`
+        : sql`${people.groups} ?| array[${sql.join(
+            groups.map(group => sql`${group}`),
+            sql`, `,
+          )}]::text[]`,
+      inArray(people.boundEmail, [...emails]),
+      inArray(people.subject, [...subjects]),
+    ),
+  );
 
 /** A step's eyes inside one transaction; see `Look` for what is locked. */
 export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look['clockSkew']): Look {
@@ -42,6 +58,11 @@ export function lookIn(tx: Transaction, cache: EngagementCache, clockSkew: Look[
             .select()
             .from(people)
             .where(inArray(people.issuer, [...issuers])),
+    peopleMeant: meant =>
+      tx
+        .select()
+        .from(people)
+        .where(or(sql`false`, ...meant.map(isMeant))),
     person: id => one(tx.select().from(people).where(eq(people.id, id))),
     request: async id => {
       const row = await one(tx.select().from(requests).where(eq(requests.id, id)).for('update'));

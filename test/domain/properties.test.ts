@@ -4,6 +4,7 @@ import { cellsOf } from '../../src/domain/cell.ts';
 import { type Decision, decide, placesOf } from '../../src/domain/decision.ts';
 import type { Engagement } from '../../src/domain/engagement.ts';
 import type { Matrix } from '../../src/domain/matrix.ts';
+import { meantBy } from '../../src/domain/meant.ts';
 import type { Member } from '../../src/domain/person.ts';
 import { isInSquad, samePerson } from '../../src/domain/squad.ts';
 import { engagementOf } from '../../src/matrices/read.ts';
@@ -225,6 +226,23 @@ describe('a person more', () => {
       const squads = [R, A, A2 ?? [], co_approve, ...exceptions.map(one => one.co_approve ?? [])].flat();
       if (squads.some(squad => isInSquad(world, squad, more))) return;
       expect(decide(world, question, { people: [...people, more], lockedOut })).toEqual(before);
+    });
+  });
+
+  it('whom a decision does not look for changes nothing: a broker need not load them', () => {
+    everywhere(nothing, ({ world, people, lockedOut, question }) => {
+      const meant = meantBy(world, question);
+      const found = people.filter(({ party, email, groups }) =>
+        meant.some(
+          one =>
+            one.issuer === world.matrix.parties[party].issuer &&
+            (groups.some(group => one.groups.includes(group)) ||
+              (email !== null && one.emails.includes(email.toLowerCase()))),
+        ),
+      );
+      expect(decide(world, question, { people: found, lockedOut })).toEqual(
+        decide(world, question, { people, lockedOut }),
+      );
     });
   });
 

@@ -95,7 +95,9 @@ export function askOf(body: QuestionBody, { engagement, target }: Membership & {
   };
 }
 
-const rung = z.object({ squad: z.string(), people: z.array(z.string()), after: z.string() });
+// What is decided is shared among answers, so nobody changes it.
+const texts = z.array(z.string()).readonly();
+const rung = z.object({ squad: z.string(), people: texts, after: z.string() });
 
 export const decisionShape = z
   .object({
@@ -105,14 +107,14 @@ export const decisionShape = z
     matrix: z.string(),
     cell: z.string().nullable(),
     exception: z.string().nullable(),
-    approvers: z.array(z.string()),
-    co_approve: z.array(z.string()),
-    ladder: z.array(rung),
-    escalate: z.array(z.string()),
-    consulted: z.array(z.string()),
-    informed: z.array(z.string()),
-    obligations: z.array(z.string()),
-    explanation: z.array(z.string()),
+    approvers: texts,
+    co_approve: texts,
+    ladder: z.array(rung).readonly(),
+    escalate: texts,
+    consulted: texts,
+    informed: texts,
+    obligations: texts,
+    explanation: texts,
     ends_by: z.number().nullable(),
     answer_seconds: z.number(),
   })

@@ -22,6 +22,8 @@ export interface Terms {
   readonly window: { readonly ends: number | null } | null;
 }
 
+const NOBODY: readonly string[] = Object.freeze([]);
+
 /** The yes to a question that nothing refuses. */
 export function agree(engagement: Engagement, question: Question, terms: Terms): Decision {
   const { clause, answerers, window } = terms;
@@ -35,12 +37,12 @@ export function agree(engagement: Engagement, question: Question, terms: Terms):
     matrix: engagement.digest,
     cell: clause.cell.id,
     exception: clause.exception?.name ?? null,
-    approvers: waits && rungs.length > 0 ? rungs[0]!.staff.handles.slice() : [],
-    co_approve: clause.coApprove.slice(),
-    ladder: rungs.map(({ squad, staff, after }) => ({ squad, people: staff.handles.slice(), after })),
-    escalate: clause.escalate.slice(),
-    consulted: clause.consulted.slice(),
-    informed: clause.informed.slice(),
+    approvers: waits && rungs.length > 0 ? rungs[0]!.staff.handles : NOBODY,
+    co_approve: clause.coApprove,
+    ladder: answerers.ladder,
+    escalate: clause.escalate,
+    consulted: clause.consulted,
+    informed: clause.informed,
     obligations: obligationsOf(terms),
     explanation: explain(engagement, question, terms, ends),
     ends_by: ends,

@@ -54,21 +54,21 @@ export interface AuditData {
   'sealing-key.rotated': { key: string; retired: string[]; secrets: number };
   'backup.taken': { manifest: string; entries: number };
   'backup.restored': { manifest: string; taken_at: string; entries: number; grants: number };
-  'request.refused': RequestFacts & { code: string; explanation: string[] };
+  'request.refused': RequestFacts & { code: string; explanation: readonly string[] };
   'request.submitted': RequestFacts & {
     digest: string;
     answer: 'needs-approval' | 'pre-approved';
-    approvers: string[];
-    co_approve: string[];
+    approvers: readonly string[];
+    co_approve: readonly string[];
     expires_at: string | null;
-    explanation: string[];
+    explanation: readonly string[];
   };
   'request.observed': RequestFacts & {
     digest: string;
     answer: 'needs-approval' | 'pre-approved';
-    approvers: string[];
-    co_approve: string[];
-    explanation: string[];
+    approvers: readonly string[];
+    co_approve: readonly string[];
+    explanation: readonly string[];
   };
   'request.amended': RequestFacts & { digest: string; previous: string | null };
   'request.approved': {

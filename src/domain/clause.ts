@@ -86,7 +86,7 @@ function read(cell: Cell, exception: Exception | null, number: number): Clause {
     cell,
     exception,
     answer,
-    coApprove,
+    coApprove: Object.freeze(coApprove),
     limit:
       limit === undefined
         ? null

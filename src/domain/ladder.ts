@@ -6,7 +6,7 @@ import { type Activity, ANSWER_WITHIN, type Rule } from './matrix.ts';
 import { once } from './once.ts';
 import type { Party } from './party.ts';
 import type { Member } from './person.ts';
-import type { Decision, Question } from './question.ts';
+import type { Decision, Question, Rung } from './question.ts';
 import { type Answerer, isInSquad, type Staff, samePerson, staffing, staffOf } from './squad.ts';
 import { findTarget } from './target.ts';
 
@@ -20,6 +20,8 @@ export interface StaffedRung {
 /** Who can say yes, and in which order they are asked. */
 export interface Answerers {
   readonly rungs: readonly StaffedRung[];
+  /** The same as decisions tell it, which share it. */
+  readonly ladder: readonly Rung[];
   /** Seconds until the last rung has run out. */
   readonly seconds: number;
   /** Squads that must answer and have nobody left who may. Empty and `enough` false: too few for all places. */
@@ -84,6 +86,9 @@ function answerersAmong(
   const approvers = rungs.flatMap(({ staff }) => staff.people);
   return {
     rungs,
+    ladder: Object.freeze(
+      rungs.map(({ squad, staff, after }) => Object.freeze({ squad, people: staff.handles, after })),
+    ),
     seconds: rungs.length * seconds,
     empty: [
       ...(rungs.length > 0 ? [] : [squads.join(' or ')]),

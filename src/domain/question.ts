@@ -23,34 +23,34 @@ export interface Circumstances {
 
 /** A squad that is asked, and how long after the request (a duration, `0s` for at once). */
 export interface Rung {
-  squad: string;
-  people: string[];
-  after: string;
+  readonly squad: string;
+  readonly people: readonly string[];
+  readonly after: string;
 }
 
 /** The answer, stored and served as it is. A refusal names its code and cell, and gives nobody anything to do. */
 export interface Decision {
-  decision: 'refused' | 'needs-approval' | 'pre-approved';
+  readonly decision: 'refused' | 'needs-approval' | 'pre-approved';
   /** The first refusal that holds; the explanation has all of them. */
-  code: RefusalCode | null;
-  tenant: string;
+  readonly code: RefusalCode | null;
+  readonly tenant: string;
   /** Digest of matrix and inventory. */
-  matrix: string;
-  cell: string | null;
-  exception: string | null;
+  readonly matrix: string;
+  readonly cell: string | null;
+  readonly exception: string | null;
   /** People of the first rung; empty when nobody has to answer. */
-  approvers: string[];
+  readonly approvers: readonly string[];
   /** Squads of which one person each must say yes besides the approver. */
-  co_approve: string[];
-  ladder: Rung[];
+  readonly co_approve: readonly string[];
+  readonly ladder: readonly Rung[];
   /** Squads that are told when the ladder has run out. */
-  escalate: string[];
-  consulted: string[];
-  informed: string[];
-  obligations: string[];
-  explanation: string[];
+  readonly escalate: readonly string[];
+  readonly consulted: readonly string[];
+  readonly informed: readonly string[];
+  readonly obligations: readonly string[];
+  readonly explanation: readonly string[];
   /** When the window that allowed it shuts, epoch milliseconds: a grant ends there at the latest. */
-  ends_by: number | null;
+  readonly ends_by: number | null;
   /** Seconds until the whole ladder has run out; 0 when nobody is asked. */
-  answer_seconds: number;
+  readonly answer_seconds: number;
 }

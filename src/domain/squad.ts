@@ -87,7 +87,8 @@ export interface Staff {
 }
 
 export function staffOf(people: readonly Answerer[]): Staff {
-  const handles = people.map(({ handle }) => handle);
+  // Decisions share it.
+  const handles = Object.freeze(people.map(({ handle }) => handle));
   const known = new Set(handles);
   const emails = new Set(people.flatMap(({ email }) => email?.toLowerCase() ?? []));
   return {

@@ -24,11 +24,12 @@ export function decide(engagement: Engagement, question: Question, circumstances
   const reach = reachOf(engagement, question.target);
   const refusals: say.Refusal[] =
     circumstances.lockedOut && question.asker.party === 'msp' ? [say.lockedOut(engagement)] : [];
-  const chosen = choosePlan(engagement, question, reach);
-  if (!reach || !('plan' in chosen)) {
-    return refuse(engagement, [...refusals, ...('plan' in chosen ? [] : chosen.refusals)], null, null);
+  const plan = reach && choosePlan(engagement, question, reach, refusals);
+  if (!plan) {
+    if (!reach) refusals.push(say.noCell(engagement, question, null, null));
+    return refuse(engagement, refusals, null, null);
   }
-  const terms = termsOf(engagement, question, circumstances, chosen.plan, reach);
+  const terms = termsOf(engagement, question, circumstances, plan, reach);
   addRefusals(refusals, engagement, question, terms, reach.target);
   const { cell, exception } = terms.clause;
   if (refusals.length > 0) return refuse(engagement, refusals, cell.id, exception?.name ?? null);
@@ -38,32 +39,36 @@ export function decide(engagement: Engagement, question: Question, circumstances
 /**
  * The cell that was named, if it covers the target; else the only one that does, has the asker in R and gives
  * what is asked. Where no login is named, whatever the asker is R of counts, so that the answer can list it.
+ * `null`: none, and the refusals say why.
  */
 function choosePlan(
   engagement: Engagement,
   question: Question,
-  reach: Reach | null,
-): { plan: Plan } | { refusals: say.Refusal[] } {
+  { target, plans }: Reach,
+  refusals: say.Refusal[],
+): Plan | null {
   const { activity, protocol, role, asker } = question;
-  const named = activity === null ? undefined : reach?.plans.get(activity);
-  if (named) return { plan: named };
-  if (!reach || activity !== null || reach.plans.size === 0) {
+  const named = activity === null ? undefined : plans.get(activity);
+  if (named) return named;
+  if (activity !== null || plans.size === 0) {
     const other = activity === null ? null : findCell(engagement, activity);
-    return { refusals: [say.noCell(engagement, question, reach?.target ?? null, other)] };
+    refusals.push(say.noCell(engagement, question, target, other));
+    return null;
   }
-  const covering = [...reach.plans.values()];
+  const covering = [...plans.values()];
   const own = covering.filter(plan => plan.responsible.some(squad => isMember(squad, asker)));
-  const giving = (plans: readonly Plan[]) =>
-    protocol === null ? plans : plans.filter(plan => role !== null && plan.gives[protocol].has(role));
+  const giving = (some: readonly Plan[]) =>
+    protocol === null ? some : some.filter(plan => role !== null && plan.gives[protocol].has(role));
   const fitting = giving(own);
-  if (fitting.length === 1) return { plan: fitting[0]! };
-  if (fitting.length > 1) return { refusals: [say.activityNeeded(question, fitting.map(cellOf))] };
-  const refusals: say.Refusal[] = [];
-  if (own.length === 0) refusals.push(say.notResponsible(question, covering.map(cellOf)));
-  if (giving(covering).length === 0 || own.length > 0) {
-    refusals.push(say.notGiven(question, (own.length > 0 ? own : covering).map(cellOf)));
+  if (fitting.length === 1) return fitting[0]!;
+  if (fitting.length > 1) refusals.push(say.activityNeeded(question, fitting.map(cellOf)));
+  else {
+    if (own.length === 0) refusals.push(say.notResponsible(question, covering.map(cellOf)));
+    if (giving(covering).length === 0 || own.length > 0) {
+      refusals.push(say.notGiven(question, (own.length > 0 ? own : covering).map(cellOf)));
+    }
   }
-  return { refusals };
+  return null;
 }
 
 const cellOf = ({ cell }: Plan): Cell => cell;

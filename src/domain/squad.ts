@@ -108,26 +108,27 @@ const NOBODY = staffOf([]);
  * Of a list of people that is frozen, each squad is worked out once.
  */
 export function staffing(engagement: Engagement, people: readonly Member[]): (squad: string) => Staff {
+  // Only of lists that are frozen.
+  const known = staffings.get(people)?.get(engagement);
+  if (known) return known;
   const squads = squadsOf(engagement.matrix.parties);
   const roster = rosterOf(people);
   if (!Object.isFrozen(people)) return name => staffAmong(squads.get(name), roster);
-  const byEngagement = staffings(people);
-  let known = byEngagement.get(engagement);
-  if (!known) {
-    const staffed = new Map<string, Staff>();
-    known = name => {
-      const found = staffed.get(name);
-      if (found) return found;
-      const staff = staffAmong(squads.get(name), roster);
-      if (squads.has(name)) staffed.set(name, staff);
-      return staff;
-    };
-    byEngagement.set(engagement, known);
-  }
-  return known;
+  const staffed = new Map<string, Staff>();
+  const of = (name: string): Staff => {
+    const found = staffed.get(name);
+    if (found) return found;
+    const staff = staffAmong(squads.get(name), roster);
+    if (squads.has(name)) staffed.set(name, staff);
+    return staff;
+  };
+  const byEngagement = staffings.get(people) ?? new WeakMap();
+  byEngagement.set(engagement, of);
+  staffings.set(people, byEngagement);
+  return of;
 }
 
-const staffings = once((_: readonly Member[]) => new WeakMap<Engagement, (squad: string) => Staff>());
+const staffings = new WeakMap<readonly Member[], WeakMap<Engagement, (squad: string) => Staff>>();
 
 const staffAmong = (squad: KnownSquad | undefined, roster: Roster): Staff =>
   squad ? staffOf(answerersAmong(squad, roster)) : NOBODY;

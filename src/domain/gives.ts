@@ -46,12 +46,27 @@ export interface SshAsked {
 
 export type SshRight = 'exec' | 'transfer';
 
+/** How stock scp, and what stands for it, names the program at the other end. */
+const COPIES: readonly unknown[] = ['scp', '/bin/scp', '/usr/bin/scp'];
+const OPTION = /^-[dpqrv]+$/;
+/** An option that says which end it is. */
+const END = /^-[dpqrv]*[ft]$/;
+/** What no shell reads as more than a name. */
+const PATH = /^[\w./~@%+=:,*? '"-]+$/;
+
 /**
- * The copy that stock scp sends, and nothing that a shell would read as more than that: no other option, no
- * operator, no substitution.
+ * Whether it is the copy that stock scp sends, and nothing that a shell would read as more than that: no other option,
+ * no operator, no substitution. Word by word, for whoever holds a key may send a command of any length.
  */
-const COPY =
-  /^(?:\/usr)?(?:\/bin\/)?scp(?: -[dpqrv]+)* -[dpqrv]*[ft](?: -[dpqrv]+)*(?: --)? [\w./~@%+=:,*? '"-]+$/;
+function isCopy(command: string): boolean {
+  const [program, ...words] = command.split(' ');
+  if (!COPIES.includes(program)) return false;
+  const end = words.findIndex(word => !OPTION.test(word));
+  if (end === -1 || !END.test(words[end]!)) return false;
+  const path = words.slice(end + 1);
+  return path.length > 0 && PATH.test(path.join(' '));
+}
+
 /** Programs that move files between two ends, wherever a command names them. */
 const MOVES_FILES =
   /(?<![\w.-])(?:scp|sftp|sftp-server|internal-sftp|rsync|git(?:-| +)(?:upload-pack|receive-pack|upload-archive)|rz|sz)(?![\w.-])/i;
@@ -68,13 +83,16 @@ export function sshNeeds({ kind, command, pty }: SshAsked): readonly SshRight[] 
   // The shell takes quotes and backslashes out of a name.
   const plain = command.replaceAll(/['"\\]/g, '');
   if (!MOVES_FILES.test(plain)) return ['exec'];
-  return COPY.test(command) && !pty ? ['transfer'] : ['exec', 'transfer'];
+  return isCopy(command) && !pty ? ['transfer'] : ['exec', 'transfer'];
 }
 
-/** What of it a cell does not give; empty: it may open. */
-export const sshLacks = (activity: Pick<Activity, 'gives'>, asked: SshAsked): readonly SshRight[] => {
+/** What of that a cell does not give; empty: it may open. */
+export const sshLacks = (
+  activity: Pick<Activity, 'gives'>,
+  needs: readonly SshRight[],
+): readonly SshRight[] => {
   const rights = sshGives(activity);
-  return sshNeeds(asked).filter(right => !rights[right]);
+  return needs.filter(right => !rights[right]);
 };
 
 /** Whether what a person sends goes on to the target. In a terminal it does. */

@@ -1,7 +1,7 @@
 import { cellsCovering, findCell, givesRole } from '../domain/cell.ts';
 import type { Engagement } from '../domain/decision.ts';
 import { formatDuration } from '../domain/duration.ts';
-import { type SshRight, sshLacks, takesInput } from '../domain/gives.ts';
+import { type SshRight, sshLacks, sshNeeds, takesInput } from '../domain/gives.ts';
 import { type Grant, isLive } from '../domain/grant.ts';
 import { memberOf } from '../domain/membership.ts';
 import { observes } from '../domain/observed.ts';
@@ -111,14 +111,15 @@ export async function admitSession(
   const fitting = grants.filter(
     held => held.role === knock.role && held.protocol === knock.protocol && isLive(held, outside.now),
   );
-  const grant = fitting.find(held => lacking(engagement, held, knock).length === 0) ?? fitting[0];
+  const needs = knock.protocol === 'ssh' ? sshNeeds(knock) : [];
+  const grant = fitting.find(held => lacking(engagement, held, needs).length === 0) ?? fitting[0];
   if (!grant) return refuse('no-grant', ...howToAsk(inForce, person, knock, grants));
   if (await look.clockPutBack(grant, outside.now)) {
     return refuse('clock-skew', 'The clock was put back since this grant was given. Ask anew.');
   }
   const lost = whyNoLonger(inForce, person, grant, outside.now);
   if (lost) return refuse(lost.code, lost.line);
-  const lacks = lacking(engagement, grant, knock);
+  const lacks = lacking(engagement, grant, needs);
   if (lacks.length > 0) return refuse('not-given', ...notGiven(grant, knock, lacks));
   const hostKeys = await look.hostKeys(knock.tenant, knock.target);
   const written = target.ssh?.host_key ?? [];
@@ -195,12 +196,9 @@ export async function admitSession(
   };
 }
 
-/** What a knock needs and the cell of a grant does not give; a cell that is gone gives nothing. */
-function lacking(engagement: Engagement, grant: Grant, knock: Knock): readonly SshRight[] {
-  if (knock.protocol !== 'ssh') return [];
-  const cell = findCell(engagement, grant.cell);
-  return sshLacks(cell?.activity ?? {}, knock);
-}
+/** What of these the cell of a grant does not give; a cell that is gone gives nothing. */
+const lacking = (engagement: Engagement, grant: Grant, needs: readonly SshRight[]): readonly SshRight[] =>
+  sshLacks(findCell(engagement, grant.cell)?.activity ?? {}, needs);
 
 const RIGHTS: Readonly<Record<SshRight, string>> = {
   exec: 'commands (exec)',

@@ -72,6 +72,17 @@ describe('what a channel needs', () => {
     ['exec', '/usr/bin/scp -r -p -f -- /etc/app', false, ['transfer']],
     ['exec', 'scp -pt .', false, ['transfer']],
     ['exec', "scp -t 'my file'", false, ['transfer']],
+    ['exec', '/bin/scp -qr -dt -v x', false, ['transfer']],
+    ['exec', `scp -f${' -d'.repeat(5_000)} --  -x `, false, ['transfer']],
+    // A command of any length is looked at once: word by word.
+    ['exec', `scp -f${' -d'.repeat(300_000)}\x01`, false, both],
+    ['exec', `scp${' -d'.repeat(300_000)} -f\x01`, false, both],
+    ['exec', `git${' '.repeat(900_000)}x`, false, ['exec']],
+    ['exec', 'scp -t', false, both],
+    ['exec', 'scp -t ', false, both],
+    ['exec', 'scp  -t x', false, both],
+    ['exec', 'scp -tf x', false, both],
+    ['exec', '/usr/scp -t x', false, both],
     ['exec', 'scp -t /tmp/x', true, both],
     ['exec', '/tmp/scp -t x', false, both],
     ['exec', 'scp -S /bin/sh -t x', false, both],
@@ -90,7 +101,7 @@ describe('what a channel needs', () => {
     ['exec', "git receive-pack '/srv/app.git'", false, both],
     ['exec', '/usr/lib/openssh/sftp-server', false, both],
     ['exec', 'env -i sftp-server', false, both],
-  ])('%s %j, pty %s', (kind, command, pty, expected) => {
+  ])('%s %.60j, pty %s', (kind, command, pty, expected) => {
     expect(sshNeeds({ kind, command, pty })).toEqual(expected);
   });
 
@@ -104,7 +115,7 @@ describe('what a channel needs', () => {
       [{ web: ['root'] }, ['exec'], false],
     ];
     for (const [gives, lacks, input] of cases) {
-      expect(sshLacks({ gives }, exec)).toEqual(lacks);
+      expect(sshLacks({ gives }, sshNeeds(exec))).toEqual(lacks);
       expect(takesInput({ gives }, exec)).toBe(input);
       expect(takesInput({ gives }, { ...exec, pty: true })).toBe(true);
     }

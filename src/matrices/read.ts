@@ -9,7 +9,7 @@ import type { VersionTexts } from '../domain/proposal.ts';
 import type { Inventory } from '../domain/target.ts';
 import { type Expectations, expectationsSchema } from './expectations-schema.ts';
 import { extended } from './extend.ts';
-import { inOrder, type Place, type Problem } from './problem.ts';
+import { firstOf, inOrder, MOST_PROBLEMS, type Place, type Problem, placeText } from './problem.ts';
 import { expectationReferences, matrixReferences } from './references.ts';
 import { matrixSchema } from './schema.ts';
 import { openSource, type Path, parseSource, type Source, shapeProblems } from './source.ts';
@@ -112,24 +112,28 @@ function onItsLibrary({ source: own, problems }: Opened): Opened {
   return { source, problems: [...problems, ...more] };
 }
 
-/** A file's problems in the order of its lines; where two name one place, what the references say is the clearer. */
+/**
+ * A file's problems in the order of its lines, the first of them where there are many; where two name one place, what
+ * the references say is the clearer.
+ */
 function settled(
   opened: { source: Source | null; problems: readonly Problem[] },
   schema: z.ZodType,
   references: (source: Source) => Problem[],
 ): Problem[] {
-  const { source, problems } = opened;
-  if (!source) return [...problems];
-  const named = references(source);
-  const shape = shapeProblems(source, schema).filter(
-    problem =>
-      ![...problems, ...named].some(other => other.file === problem.file && inOrder(problem, other) === 0),
-  );
+  const { source } = opened;
+  if (!source) return firstOf(opened.problems);
+  const problems = [...opened.problems, ...references(source)];
+  const told = new Set(problems.map(placeText));
+  for (const problem of shapeProblems(source, schema)) {
+    if (problems.length > MOST_PROBLEMS) break;
+    if (!told.has(placeText(problem))) problems.push(problem);
+  }
   // What stands in a library comes after what stands in the own file.
   const [own, library] = [true, false].map(here =>
-    [...problems, ...named, ...shape].filter(({ file }) => (file === source.file) === here).sort(inOrder),
+    problems.filter(({ file }) => (file === source.file) === here).sort(inOrder),
   );
-  return [...own!, ...library!];
+  return firstOf([...own!, ...library!]);
 }
 
 /** An engagement of two documents that were found sound, now or when they were stored. It is frozen. */

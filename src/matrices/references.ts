@@ -1,6 +1,6 @@
 import { isTimezone, MOMENT_FORM, parseMoment, parseWeekly, WEEKLY_FORM } from '../domain/calendar.ts';
 import { PARTIES } from '../domain/party.ts';
-import { nearestOf, type Problem } from './problem.ts';
+import { MOST_PROBLEMS, nearestOf, type Problem } from './problem.ts';
 import { MOST_EXCEPTS, MOST_EXCEPTS_DEEP } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
@@ -9,12 +9,21 @@ import type { Path, Source } from './source.ts';
  * Works on values whose shape may be wrong, so that every problem is told at once.
  */
 
-type Report = (path: Path, message: string, expected: string | null, nearest?: string | null) => void;
+/** `meant`: the name that is not there, and those that are. */
+type Report = (
+  path: Path,
+  message: string,
+  expected: string | null,
+  meant?: readonly [name: string, among: Iterable<string>],
+) => void;
 
 const reporter = (source: Source): { problems: Problem[]; report: Report } => {
   const problems: Problem[] = [];
-  const report: Report = (path, message, expected, nearest = null) =>
-    problems.push({ ...source.where(path), message, expected, nearest });
+  const report: Report = (path, message, expected, meant) => {
+    // One more than are told, so that it is seen that there are more.
+    if (problems.length > MOST_PROBLEMS) return;
+    problems.push({ ...source.where(path), message, expected, nearest: meant ? nearestOf(...meant) : null });
+  };
   return { problems, report };
 };
 
@@ -23,7 +32,13 @@ function entries(value: unknown): [string, unknown][] {
 }
 
 function get(value: unknown, ...path: string[]): unknown {
-  return path.reduce((inside, key) => entries(inside).find(([name]) => name === key)?.[1], value);
+  return path.reduce<unknown>(
+    (inside, key) =>
+      typeof inside === 'object' && inside !== null && !Array.isArray(inside) && Object.hasOwn(inside, key)
+        ? (inside as Record<string, unknown>)[key]
+        : undefined,
+    value,
+  );
 }
 
 const items = (value: unknown): [number, unknown][] => (Array.isArray(value) ? [...value.entries()] : []);
@@ -55,20 +70,20 @@ export function matrixReferences(source: Source, folderName: string | null): Pro
     );
   }
   partiesOf(matrix, report);
-  const calendars = entries(get(matrix, 'calendars')).map(([name]) => name);
+  const calendars = new Set(entries(get(matrix, 'calendars')).map(([name]) => name));
   calendarsOf(matrix, calendars, report);
   const squads = squadNames(matrix);
   const squadsAt = (path: Path, value: unknown) => {
     for (const [place, name] of textsAt(value, path)) {
-      if (!squads.includes(name)) {
-        report(place, `unknown squad "${name}"`, 'a squad of the matrix', nearestOf(name, squads));
+      if (!squads.has(name)) {
+        report(place, `unknown squad "${name}"`, 'a squad of the matrix', [name, squads]);
       }
     }
   };
   const calendarsAt = (path: Path, when: unknown) => {
     for (const [place, name] of textsAt(get(when, 'during'), [...path, 'during'])) {
-      if (!calendars.includes(name)) {
-        report(place, `unknown calendar "${name}"`, 'a calendar of the matrix', nearestOf(name, calendars));
+      if (!calendars.has(name)) {
+        report(place, `unknown calendar "${name}"`, 'a calendar of the matrix', [name, calendars]);
       }
     }
   };
@@ -92,18 +107,20 @@ export function matrixReferences(source: Source, folderName: string | null): Pro
   return problems;
 }
 
-function squadNames(matrix: unknown): string[] {
-  return PARTIES.flatMap(party =>
-    entries(get(matrix, 'parties', party, 'squads')).map(([name]) => `${party}/${name}`),
+function squadNames(matrix: unknown): ReadonlySet<string> {
+  return new Set(
+    PARTIES.flatMap(party =>
+      entries(get(matrix, 'parties', party, 'squads')).map(([name]) => `${party}/${name}`),
+    ),
   );
 }
 
 function partiesOf(matrix: unknown, report: Report): void {
-  const claims = (party: string) => entries(get(matrix, 'parties', party, 'claims'));
   const issuer = get(matrix, 'parties', 'msp', 'issuer');
   if (typeof issuer === 'string' && issuer === get(matrix, 'parties', 'client', 'issuer')) {
-    const apart = claims('msp').some(([name, value]) =>
-      claims('client').some(([other, wanted]) => other === name && wanted !== value),
+    const theirs = new Map(entries(get(matrix, 'parties', 'client', 'claims')));
+    const apart = entries(get(matrix, 'parties', 'msp', 'claims')).some(
+      ([name, value]) => theirs.has(name) && theirs.get(name) !== value,
     );
     // A token that fits both parties would let one side answer for the other.
     if (!apart) {
@@ -123,12 +140,10 @@ function partiesOf(matrix: unknown, report: Report): void {
         if (typeof email !== 'string') continue;
         if (!people.some(other => other.toLowerCase() === email.toLowerCase())) {
           const path = ['parties', party, 'squads', name, key];
-          report(
-            path,
-            `"${email}" is not among the people of ${party}/${name}`,
-            'one of them',
-            nearestOf(email, people),
-          );
+          report(path, `"${email}" is not among the people of ${party}/${name}`, 'one of them', [
+            email,
+            people,
+          ]);
         }
       }
     }
@@ -137,14 +152,14 @@ function partiesOf(matrix: unknown, report: Report): void {
 
 function governanceOf(
   matrix: unknown,
-  squads: readonly string[],
+  squads: ReadonlySet<string>,
   report: Report,
   squadsAt: (path: Path, value: unknown) => void,
 ): void {
   for (const key of ['sign', 'lockout', 'auditors'])
     squadsAt(['governance', key], get(matrix, 'governance', key));
   for (const [place, name] of textsAt(get(matrix, 'governance', 'lockout'), ['governance', 'lockout'])) {
-    if (squads.includes(name) && !name.startsWith('client/')) {
+    if (squads.has(name) && !name.startsWith('client/')) {
       report(place, `${name} would be shut out itself`, 'a squad of the client');
     }
   }
@@ -168,7 +183,7 @@ function longestWay(
   return circle ?? further.reduce((longest, found) => (found.length > longest.length ? found : longest), way);
 }
 
-function exceptsOf(matrix: unknown, calendars: readonly string[], report: Report): void {
+function exceptsOf(matrix: unknown, calendars: ReadonlySet<string>, report: Report): void {
   const excepts = entries(get(matrix, 'calendars')).map(
     ([name, calendar]) => [name, textsAt(get(calendar, 'except'), ['calendars', name, 'except'])] as const,
   );
@@ -177,9 +192,8 @@ function exceptsOf(matrix: unknown, calendars: readonly string[], report: Report
   );
   for (const [name, found] of excepts) {
     for (const [place, other] of found) {
-      if (!calendars.includes(other)) {
-        const near = nearestOf(other, calendars);
-        report(place, `unknown calendar "${other}"`, 'a calendar of the matrix', near);
+      if (!calendars.has(other)) {
+        report(place, `unknown calendar "${other}"`, 'a calendar of the matrix', [other, calendars]);
       }
     }
     const way = longestWay(graph, [name]);
@@ -193,7 +207,7 @@ function exceptsOf(matrix: unknown, calendars: readonly string[], report: Report
   }
 }
 
-function calendarsOf(matrix: unknown, calendars: readonly string[], report: Report): void {
+function calendarsOf(matrix: unknown, calendars: ReadonlySet<string>, report: Report): void {
   exceptsOf(matrix, calendars, report);
   const given = get(matrix, 'timezone');
   const timezone = typeof given === 'string' && isTimezone(given) ? given : 'UTC';
@@ -227,28 +241,23 @@ function calendarsOf(matrix: unknown, calendars: readonly string[], report: Repo
 
 export function expectationReferences(source: Source, matrix: unknown): Problem[] {
   const { problems, report } = reporter(source);
-  const people = entries(get(source.value, 'people')).map(([name]) => name);
+  const people = new Set(entries(get(source.value, 'people')).map(([name]) => name));
   const squads = squadNames(matrix);
   for (const [at, expectation] of items(get(source.value, 'expect'))) {
     const who = get(expectation, 'ask', 'who');
-    if (typeof who === 'string' && !people.includes(who)) {
-      report(
-        ['expect', at, 'ask', 'who'],
-        `unknown person "${who}"`,
-        'one of `people`',
-        nearestOf(who, people),
-      );
+    if (typeof who === 'string' && !people.has(who)) {
+      report(['expect', at, 'ask', 'who'], `unknown person "${who}"`, 'one of `people`', [who, people]);
     }
     for (const [place, name] of textsAt(get(expectation, 'approvers'), ['expect', at, 'approvers'])) {
       // Whom a squad names and nobody has seen yet goes by the email.
-      if (!people.includes(name) && !name.includes('@')) {
-        report(place, `unknown person "${name}"`, 'one of `people`, or an email', nearestOf(name, people));
+      if (!people.has(name) && !name.includes('@')) {
+        report(place, `unknown person "${name}"`, 'one of `people`, or an email', [name, people]);
       }
     }
     for (const key of ['co_approve', 'escalate', 'consulted', 'informed']) {
       for (const [place, name] of textsAt(get(expectation, key), ['expect', at, key])) {
-        if (!squads.includes(name)) {
-          report(place, `unknown squad "${name}"`, 'a squad of the matrix', nearestOf(name, squads));
+        if (!squads.has(name)) {
+          report(place, `unknown squad "${name}"`, 'a squad of the matrix', [name, squads]);
         }
       }
     }

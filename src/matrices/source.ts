@@ -5,20 +5,18 @@ import {
   type Document,
   isAlias,
   isMap,
-  isNode,
   isScalar,
   isSeq,
   LineCounter,
-  type Node,
   type Pair,
   Parser,
-  visit,
   type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
+import { type Aliases, isBomb, startOf, surveyed } from './document.ts';
 import { KNOWN_KEYS } from './forms.ts';
 import type { Place, Problem } from './problem.ts';
-import { nearestOf } from './problem.ts';
+import { inOrder, MOST_PROBLEMS, nearestOf } from './problem.ts';
 
 /** A larger matrix than anybody would read; it bounds what a hostile file costs. */
 export const LARGEST_FILE = 1_048_576;
@@ -26,14 +24,8 @@ export const LARGEST_FILE = 1_048_576;
 /** Deeper than any file here. The parser's later stages recurse, and V8 does not survive what they reach. */
 const DEEPEST = 40;
 
-/** A few aliases save typing; many are an attack on memory. */
-const MOST_ALIASES = 100;
-
 /** After so many the text is not what somebody meant to write. */
 const MOST_SYNTAX_PROBLEMS = 20;
-
-/** Names with a meaning of their own to JavaScript objects. Nobody needs them, so nothing here may carry them. */
-const RESERVED: readonly unknown[] = ['__proto__', 'constructor', 'prototype'];
 
 export type Path = readonly PropertyKey[];
 
@@ -90,59 +82,56 @@ export function parseSource(file: string, text: string): { source: Source | null
     version: '1.2',
     schema: 'core',
     merge: false,
-    uniqueKeys: true,
+    // Each key against each other would be quadratic; `surveyed` compares them through sets.
+    uniqueKeys: false,
+    // The tags of older versions make what no JSON holds.
+    resolveKnownTags: false,
     prettyErrors: false,
     lineCounter: lines,
   }).compose(tokens, true, text.length);
   if (!document) return alone('is empty', 'keys and values');
   if (another) return alone('a second document begins', 'one document', at(another.range[0]));
-  const problems: Problem[] = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
-    ...at(pos[0]),
-    message:
-      code === 'DUPLICATE_KEY' ? `${keyAt(text, pos[0])} stands here a second time` : firstLine(message),
-    expected: code === 'DUPLICATE_KEY' ? 'each key once' : null,
-    nearest: null,
-  }));
-  visit(document, {
-    Pair(_, { key }) {
-      if (isScalar(key) && RESERVED.includes(key.value)) {
-        problems.push({
-          ...at(key.range?.[0] ?? 0),
-          message: `the name "${String(key.value)}" is reserved`,
-          expected: 'another name',
-          nearest: null,
-        });
-      }
-    },
-    Scalar(_, { value, range }) {
-      // PostgreSQL stores no text that holds it. A key's name is a scalar too.
-      if (typeof value === 'string' && value.includes('\0')) {
-        problems.push({
-          ...at(range?.[0] ?? 0),
-          message: 'the text holds the character U+0000',
-          expected: 'text without it',
-          nearest: null,
-        });
-      }
-    },
-  });
+  const found = surveyed(document);
+  const { slips, aliases, namesOnly } = found;
+  const told: Problem[] = [...document.errors, ...document.warnings]
+    .slice(0, MOST_PROBLEMS + 1)
+    .map(({ message, pos }) => ({
+      ...at(pos[0]),
+      message: firstLine(message),
+      expected: null,
+      nearest: null,
+    }));
+  const problems = [
+    ...told,
+    ...slips.map(({ offset, message, expected }) => ({
+      ...at(offset),
+      message: message ?? `${keyAt(text, offset)} stands here a second time`,
+      expected,
+      nearest: null,
+    })),
+  ].sort(inOrder);
   // After an error of syntax the rest of the text may mean anything; a key that comes twice confuses nothing else.
-  const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
+  const readable = document.errors.length === 0 && namesOnly;
   if (!readable) return { source: null, problems: distinct(problems).slice(0, MOST_SYNTAX_PROBLEMS) };
+  const bomb = () => ({
+    source: null,
+    problems: [...problems, ...alone('aliases expand to too much', 'few aliases').problems],
+  });
+  if (isBomb(document.contents, found, { longest: LARGEST_FILE, deepest: DEEPEST })) return bomb();
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: MOST_ALIASES });
+    // What they expand to is known by now.
+    value = document.toJS({ maxAliasCount: -1 });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    const { source, problems: bomb } = alone('aliases expand to too much', 'few aliases');
-    return { source, problems: [...problems, ...bomb] };
+    return bomb();
   }
   const source = {
     file,
     text,
     value,
-    where: (path: Path) => at(offsetOf(document, path, false)),
-    whereKey: (path: Path) => at(offsetOf(document, path, true)),
+    where: (path: Path) => at(offsetOf(document, aliases, path, false)),
+    whereKey: (path: Path) => at(offsetOf(document, aliases, path, true)),
   };
   return { source, problems };
 }
@@ -177,8 +166,8 @@ function keyAt(text: string, offset: number): string {
   return `"${key.replaceAll(/["']/g, '')}"`;
 }
 
-function offsetOf(document: Document, path: Path, wantsKey: boolean): number {
-  const resolved = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+function offsetOf(document: Document, aliases: Aliases, path: Path, wantsKey: boolean): number {
+  const resolved = (node: unknown): unknown => (isAlias(node) ? aliases.get(node) : node);
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;
   for (const [depth, step] of path.entries()) {
@@ -219,18 +208,19 @@ function pairOf(map: YAMLMap, name: string): Pair | undefined {
   return known.get(name);
 }
 
-const startOf = (node: unknown): number | null => (isNode(node) ? ((node as Node).range?.[0] ?? null) : null);
-
-/** The problems of a file whose shape is not the schema's. */
-export function shapeProblems(source: Source, schema: z.ZodType): Problem[] {
+/** The problems of a file whose shape is not the schema's, one by one, for there may be more than anybody reads. */
+export function* shapeProblems(source: Source, schema: z.ZodType): Generator<Problem> {
   const result = schema.safeParse(source.value);
-  return result.success ? [] : result.error.issues.flatMap(issue => problemsOf(source, issue));
+  if (!result.success) for (const issue of result.error.issues) yield* problemsOf(source, issue);
 }
 
-function problemsOf(source: Source, issue: z.core.$ZodIssue): Problem[] {
+function* problemsOf(source: Source, issue: z.core.$ZodIssue): Generator<Problem> {
   const { path } = issue;
   const meant = branchMeant(issue);
-  if (meant) return meant.flatMap(inside => problemsOf(source, inside));
+  if (meant) {
+    for (const inside of meant) yield* problemsOf(source, inside);
+    return;
+  }
   const key = path.at(-1);
   const name =
     typeof key === 'number' ? `item ${key + 1} of ${String(path.at(-2))}` : `"${String(key ?? 'the file')}"`;
@@ -238,28 +228,30 @@ function problemsOf(source: Source, issue: z.core.$ZodIssue): Problem[] {
     const known = issue.message.startsWith(KNOWN_KEYS)
       ? issue.message.slice(KNOWN_KEYS.length).split(',')
       : [];
-    return issue.keys.map(unknown => ({
-      ...source.whereKey([...path, unknown]),
-      message: `unknown key "${unknown}"`,
-      expected: known.length > 0 ? `one of ${known.join(', ')}` : null,
-      nearest: nearestOf(unknown, known),
-    }));
+    for (const unknown of issue.keys) {
+      yield {
+        ...source.whereKey([...path, unknown]),
+        message: `unknown key "${unknown}"`,
+        expected: known.length > 0 ? `one of ${known.join(', ')}` : null,
+        nearest: nearestOf(unknown, known),
+      };
+    }
+    return;
   }
   const expected = expectedBy(issue);
   if (issue.code === 'invalid_key') {
-    return [{ ...source.whereKey(path), message: `${name} is no name`, expected, nearest: null }];
+    yield { ...source.whereKey(path), message: `${name} is no name`, expected, nearest: null };
+    return;
   }
   const value = valueAt(source.value, path);
   const missing = value === undefined;
   const choices = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-  return [
-    {
-      ...source.where(path),
-      message: missing ? `${name} is missing` : `${name} is ${described(value)}`,
-      expected,
-      nearest: typeof value === 'string' ? nearestOf(value, choices) : null,
-    },
-  ];
+  yield {
+    ...source.where(path),
+    message: missing ? `${name} is missing` : `${name} is ${described(value)}`,
+    expected,
+    nearest: typeof value === 'string' ? nearestOf(value, choices) : null,
+  };
 }
 
 /** Of a value that may have several forms: what is wrong in the only one whose kind it has. `null`: none, or many. */

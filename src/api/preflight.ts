@@ -21,6 +21,7 @@ import {
   pickTarget,
   pickTenant,
 } from './application.ts';
+import { openTurns } from './preflight-turns.ts';
 import { body, json, line, refusals, ticketShape, token } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
@@ -78,25 +79,16 @@ const run = createRoute({
 const AT_ONCE = 16;
 /** What is not tried by then is said not to be: well below the time in which a silent connection is given up. */
 const WHOLE_MS = 45_000;
-/** Preflights at once, of everybody. */
-const MOST_RUNNING = 4;
 /** A time that is past says nothing about a change that is coming; clocks may differ. */
 const PAST_MS = 60_000;
 
 export function preflightRoutes(api: Api, app: Application): void {
-  const running = new Set<string>();
+  const turns = openTurns();
 
   api.openapi(run, async c => {
     const { person } = signedIn(c);
     const asked = askOf(c.req.valid('json'), await membershipsOf(app, person), app.clock.now());
-    const mine = `${asked.tenant} ${person.id}`;
-    if (running.has(mine) || running.size >= MOST_RUNNING) {
-      const message = running.has(mine)
-        ? 'A preflight of yours is under way: wait for its answer.'
-        : 'Other preflights are under way: try again in a minute.';
-      throw new Refused('too-many-requests', message, 429, { retry_after: 30 });
-    }
-    running.add(mine);
+    const done = turns.take(person.id, asked.tenant);
     try {
       const preflight = await app.commit(asked.tenant, (look, outside) =>
         planPreflight(look, outside, person, asked, app.preflight),
@@ -105,7 +97,7 @@ export function preflightRoutes(api: Api, app: Application): void {
       const checks = await app.commit(asked.tenant, async () => recordPreflight(person, preflight, found));
       return c.json(answerOf(preflight, checks), 200);
     } finally {
-      running.delete(mine);
+      done();
     }
   });
 }

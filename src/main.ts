@@ -355,8 +355,8 @@ async function openGateway(
     throw placeTaken(error, 'SALLYPORT_SSH', configuration.ssh);
   });
   onStop(() => gateway.close());
-  const probe: Application['preflight']['probe'] = (order, signal) => {
-    const over = door.expect(order);
+  const probe: Application['preflight']['probe'] = (order, asker, signal) => {
+    const over = door.expect(order, asker);
     return gateway.probe(order, signal).finally(over);
   };
   return { gateway, probe, closeOrphans };

@@ -49,8 +49,8 @@ export interface Application {
     readonly signInWithin: number;
     /** Names of the channels that a message to these people and squads goes to. */
     channelsTo(tenant: string, to: readonly string[]): readonly string[];
-    /** Has the gateway try a target; never rejects. */
-    probe(order: ProbeOrder, signal: AbortSignal): Promise<ProbeReport>;
+    /** Has the gateway try a target for somebody, by id; never rejects. */
+    probe(order: ProbeOrder, asker: string, signal: AbortSignal): Promise<ProbeReport>;
   };
   /** Who may read the numbers; null: nobody. */
   readonly metricsToken: string | null;

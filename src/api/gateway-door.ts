@@ -33,8 +33,8 @@ const MOST_COMMAND = 16_384;
 const CODE_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
 export interface GatewayDoor extends ControlPlane {
-  /** Lets certificates be had for one try, until the answer is called. */
-  expect(order: ProbeOrder): () => void;
+  /** Lets certificates be had for one try that this person asked for, until the answer is called. */
+  expect(order: ProbeOrder, asker: string): () => void;
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ interface Parts {
 export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
   const { database, commit, engagements, clock, gateway } = parts;
   const db = database.installation;
-  const expected = new Set<ProbeOrder>();
+  const expected = new Map<ProbeOrder, string>();
   const listeners = new Set<(termination: Termination) => void>();
   const announce = (termination: Termination) => {
     for (const listener of listeners) listener(termination);
@@ -189,22 +189,23 @@ export async function openGatewayDoor(parts: Parts): Promise<GatewayDoor> {
 
     async issueProbe(order) {
       const { preflight, tenant, target, login } = order;
-      const known = [...expected].some(
-        each =>
-          each.preflight === preflight &&
-          each.tenant === tenant &&
-          each.target === target &&
-          each.logins.includes(login),
-      );
-      if (!known) return refusal('no-such-try', 'No try of this target is under way.');
+      const [, asker] =
+        [...expected].find(
+          ([each]) =>
+            each.preflight === preflight &&
+            each.tenant === tenant &&
+            each.target === target &&
+            each.logins.includes(login),
+        ) ?? [];
+      if (asker === undefined) return refusal('no-such-try', 'No try of this target is under way.');
       const authority = await parts.authorities.privateKey(tenant, 'ssh');
       return commit(tenant, (look, outside) =>
-        issueProbe(look, outside, each => parts.signProbe(authority, each), order),
+        issueProbe(look, outside, each => parts.signProbe(authority, each), asker, order),
       );
     },
 
-    expect(order) {
-      expected.add(order);
+    expect(order, asker) {
+      expected.set(order, asker);
       return () => expected.delete(order);
     },
 

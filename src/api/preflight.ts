@@ -6,6 +6,7 @@ import type { NotTried } from '../domain/preflight-target.ts';
 import type { ProbeReport } from '../domain/probe.ts';
 import type { Protocol } from '../domain/protocol.ts';
 import { Refused } from '../elevation/contract.ts';
+import { whyNoTryNow } from '../elevation/may-try.ts';
 import {
   MOST_TARGETS,
   type Preflight,
@@ -93,7 +94,7 @@ export function preflightRoutes(api: Api, app: Application): void {
       const preflight = await app.commit(asked.tenant, (look, outside) =>
         planPreflight(look, outside, person, asked, app.preflight),
       );
-      const found = await tryAll(app, preflight.tries);
+      const found = await tryAll(app, person.id, preflight.tries);
       const checks = await app.commit(asked.tenant, async () => recordPreflight(person, preflight, found));
       return c.json(answerOf(preflight, checks), 200);
     } finally {
@@ -150,9 +151,10 @@ function askOf(given: z.infer<typeof askShape>, mine: readonly Membership[], now
   };
 }
 
-/** Several at a time, in their order, until the time is up. */
+/** Several at a time, in their order, until the time is up or the asker may no longer. */
 async function tryAll(
   app: Application,
+  asker: string,
   tries: Preflight['tries'],
 ): Promise<readonly (ProbeReport | NotTried)[]> {
   const found: (ProbeReport | NotTried)[] = tries.map(({ why }) => ({
@@ -162,9 +164,15 @@ async function tryAll(
   const waiting = tries.map(({ order, why }, at) => ({ order, why, at })).filter(({ why }) => why === null);
   const work = async () => {
     for (let next = waiting.shift(); next && !late.aborted; next = waiting.shift()) {
-      const report = await app.preflight.probe(next.order, late);
+      const { order, at } = next;
+      const shut = await app.commit(order.tenant, look => whyNoTryNow(look, asker, order));
+      if (shut) {
+        found[at] = { notTried: shut.line };
+        continue;
+      }
+      const report = await app.preflight.probe(order, asker, late);
       // What was called off in the middle says nothing of the target.
-      if (!late.aborted) found[next.at] = report;
+      if (!late.aborted) found[at] = report;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

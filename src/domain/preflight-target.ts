@@ -11,13 +11,15 @@ export type NotTried = { readonly notTried: string };
 export interface TriedTarget {
   readonly order: ProbeOrder;
   readonly target: Target;
+  /** Why no certificate was to be had for it. */
+  readonly uncertified: string | null;
   readonly found: ProbeReport | NotTried;
 }
 
 /** Half of what a session waits for a target: slower than that is no comfort. */
 const SLOW_MS = 5_000;
 
-export function targetChecks({ order, target, found }: TriedTarget): Check[] {
+export function targetChecks({ order, target, uncertified, found }: TriedTarget): Check[] {
   const place = `${order.host}:${order.port}`;
   const subject = order.protocol === 'ssh' ? order.target : `${order.target} ${order.protocol}`;
   if ('notTried' in found) {
@@ -35,7 +37,7 @@ export function targetChecks({ order, target, found }: TriedTarget): Check[] {
   return [
     { check: 'target', subject, ok: true, detail: answers, mend: null },
     hostKeyRow(subject, found.ssh, target),
-    ...entranceRows(subject, found.ssh, order, target),
+    ...entranceRows(subject, found.ssh, order, target, uncertified),
     arrivalsRow(subject, found.ssh, found.from),
     clockRow(subject, found.ssh.entries),
   ];
@@ -104,6 +106,7 @@ function entranceRows(
   { entries, hostKey }: SshProbe,
   order: ProbeOrder,
   target: Target,
+  uncertified: string | null,
 ): Check[] {
   const row = { check: 'ca', subject } as const;
   if (target.ssh?.trust === 'key') {
@@ -115,6 +118,7 @@ function entranceRows(
       { ...row, ok: null, detail: 'not tried: nothing is signed in to without its host key', mend: null },
     ];
   }
+  if (uncertified !== null) return [{ ...row, ok: null, detail: `not tried: ${uncertified}`, mend: null }];
   const somebodyIn = entries.some(({ outcome }) => outcome === 'let-in');
   return entries.map(entry => ({ ...row, ...entranceOf(entry, somebodyIn, order) }));
 }

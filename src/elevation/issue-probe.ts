@@ -4,6 +4,7 @@ import { findTarget } from '../domain/target.ts';
 import { whyApart } from './agreed-clocks.ts';
 import type { Look, Outside, Step } from './contract.ts';
 import type { Issued, Sign } from './issue-credential.ts';
+import { whyNoCertificate, whyNoTryNow } from './may-try.ts';
 
 /** Signs a key for a certificate that can do nothing. Pure: it touches nothing outside. */
 export type SignProbe = (order: {
@@ -18,18 +19,23 @@ export type SignProbe = (order: {
 
 /**
  * Mints a certificate for one try of one target. It stands in the log like any other of the authority's, before
- * anybody can use it; no session, since none comes of it.
+ * anybody can use it; no session, since none comes of it. Whether its asker may is asked here, not when the preflight
+ * began: a lockout or a change of version in between holds from the next certificate on.
  */
 export async function issueProbe(
   look: Look,
   outside: Outside,
   sign: SignProbe,
+  asker: string,
   order: Omit<Parameters<SignProbe>[0], 'now'>,
 ): Promise<Step<Issued>> {
   const refuse = (code: string, line: string): Step<Issued> => ({
     result: { admitted: false, code, lines: [line] },
   });
   const inForce = await look.tenant(order.tenant);
+  const { result: shut } = await whyNoTryNow(look, asker, order);
+  const why = shut ?? (inForce && whyNoCertificate(inForce));
+  if (why) return refuse(why.code, why.line);
   const target = inForce && findTarget(inForce.engagement.targets, order.target);
   const given =
     inForce &&

@@ -21,6 +21,7 @@ import { findTarget, placeOf, type Target } from '../domain/target.ts';
 import { whyApart } from './agreed-clocks.ts';
 import { tooOften } from './asking-pace.ts';
 import { type Look, type Outside, Refused, type Step, type TenantInForce } from './contract.ts';
+import { whyNoCertificate, whyNoTry } from './may-try.ts';
 import { whyUnsettled } from './settled.ts';
 
 /** What is asked about a coming time. */
@@ -53,7 +54,10 @@ export interface Preflight {
   readonly tries: readonly {
     readonly order: ProbeOrder;
     readonly target: Target;
+    /** Why it is not to be dialled. */
     readonly why: string | null;
+    /** Why nothing is signed in to. */
+    readonly uncertified: string | null;
   }[];
 }
 
@@ -113,7 +117,7 @@ export async function planPreflight(
   ];
   const id = outside.id('pf');
   const tries: Preflight['tries'][number][] = [];
-  for (const target of targets) tries.push(...(await triesOf(look, window, id, target)));
+  for (const target of targets) tries.push(...(await triesOf(look, window, inForce, id, target)));
   const { at, activity, tenant } = asked;
   return {
     result: {
@@ -150,7 +154,12 @@ export async function recordPreflight(
   found: readonly (ProbeReport | NotTried)[],
 ): Promise<Step<readonly Check[]>> {
   const tried = preflight.tries.map(
-    ({ order, target }, i): TriedTarget => ({ order, target, found: found[i] ?? { notTried: 'no answer' } }),
+    ({ order, target, uncertified }, i): TriedTarget => ({
+      order,
+      target,
+      uncertified,
+      found: found[i] ?? { notTried: 'no answer' },
+    }),
   );
   const checks = [...preflight.checks, ...tried.flatMap(targetChecks)];
   const { id, tenant, at, activity, matrix, targets } = preflight;
@@ -215,8 +224,16 @@ function targetsOf(window: Window, { targets, activity }: PreflightAsk): string[
   return chosen;
 }
 
-async function triesOf(look: Look, window: Window, id: string, name: string): Promise<Preflight['tries']> {
-  const { engagement, as, lockedOut, asker } = window;
+async function triesOf(
+  look: Look,
+  window: Window,
+  inForce: TenantInForce,
+  id: string,
+  name: string,
+): Promise<Preflight['tries']> {
+  const { engagement, as, asker } = window;
+  const why = whyNoTry(inForce, asker.party)?.line ?? null;
+  const uncertified = whyNoCertificate(inForce)?.line ?? null;
   const target = findTarget(engagement.targets, name)!;
   const cells = cellsAsked(window, window.activity, name);
   const rolesOver = (protocol: Protocol) =>
@@ -242,11 +259,12 @@ async function triesOf(look: Look, window: Window, id: string, name: string): Pr
               ...(typeof written === 'string' ? [written] : written),
             ]
           : [],
-      logins: protocol === 'ssh' && target.ssh?.trust === 'ca' ? roles.slice(0, MOST_LOGINS) : [],
+      logins:
+        protocol === 'ssh' && target.ssh?.trust === 'ca' && uncertified === null
+          ? roles.slice(0, MOST_LOGINS)
+          : [],
     };
-    // No access is given either way; a lockout is to be quiet, too.
-    const why = lockedOut && asker.party === 'msp' ? 'the client has locked its provider out' : null;
-    tries.push({ order, target, why });
+    tries.push({ order, target, why, uncertified });
   }
   return tries;
 }

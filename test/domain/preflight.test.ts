@@ -304,7 +304,9 @@ describe('what a try of a target says', () => {
     ssh: { ...well, ...ssh },
   });
   const verdicts = (found: ProbeReport | NotTried, target: Target = db, change: Partial<ProbeOrder> = {}) =>
-    targetChecks({ order: { ...order, ...change }, target, found }).map(({ check, ok }) => `${check} ${ok}`);
+    targetChecks({ order: { ...order, ...change }, target, uncertified: null, found }).map(
+      ({ check, ok }) => `${check} ${ok}`,
+    );
   const refused = { ...letIn, outcome: 'refused' } as const;
   const key: Target = { labels: {}, ssh: { address: '10.0.0.1:22', trust: 'key' } };
 
@@ -362,8 +364,22 @@ describe('what a try of a target says', () => {
     ['OpenSSH_10.0', 'PerSourcePenaltyExemptList 10.0.0.9 keeps users who fail from locking everybody out'],
     ['dropbear_2022.83', null],
   ])('%s is minded for its penalties: %s', (software, mend) => {
-    const rows = targetChecks({ order, target: db, found: report({ software }) });
+    const rows = targetChecks({ order, target: db, uncertified: null, found: report({ software }) });
     expect(rows.find(({ check }) => check === 'sshd')!.mend).toBe(mend);
+  });
+
+  it('one for which no certificate is signed says why', () => {
+    const found = report({ entries: [] });
+    const rows = targetChecks({
+      order: { ...order, logins: [] },
+      target: db,
+      uncertified: 'so it is',
+      found,
+    });
+    expect(rows.filter(({ ok }) => ok === null).map(({ check, detail }) => `${check}: ${detail}`)).toEqual([
+      'ca: not tried: so it is',
+      expect.stringMatching(/^clock: /),
+    ]);
   });
 
   it('a database or a console is reached, and no more', () => {
@@ -377,7 +393,12 @@ describe('what a try of a target says', () => {
     expect(verdicts(reached('spoken'), db, web)).toEqual(['target true']);
     expect(verdicts(reached('failed'), db, web)).toEqual(['target false']);
     expect(
-      targetChecks({ order: { ...order, ...web }, target: db, found: reached('spoken') })[0],
+      targetChecks({
+        order: { ...order, ...web },
+        target: db,
+        uncertified: null,
+        found: reached('spoken'),
+      })[0],
     ).toMatchObject({
       subject: 'db web',
       detail: '10.0.0.1:443 answers in 1 ms, TLS too; only that was tried',

@@ -1,9 +1,11 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Configuration } from '../../src/configuration.ts';
-import type { CastName } from '../../src/demo/cast.ts';
+import { CAST, type CastName } from '../../src/demo/cast.ts';
 import { freePort } from '../../src/demo/listening.ts';
+import type { ProbeOrder } from '../../src/domain/probe.ts';
+import { people } from '../../src/store/tables.ts';
 import { sallyport } from '../cli/broker.ts';
 import { logOf, raised } from '../fixtures/raised.ts';
 import { type Sshd, startSshd } from '../recorder/sshd.ts';
@@ -25,6 +27,9 @@ const WORKDAY = `${day(3)}T10:00`;
 const PATCH_NIGHT = `${day(3, 'Sunday')}T01:30`;
 const PATCH_NOON = `${day(3, 'Tuesday')}T12:00`;
 const FROZEN = `${day(22)}T10:00`;
+
+/** More than are tried at once. */
+const SPARE = Array.from({ length: 20 }, (_, i) => `spare${i}`);
 
 interface Row {
   readonly check: string;
@@ -57,6 +62,7 @@ function withMoreHosts(usual: Configuration): Configuration {
       other('down01', `127.0.0.1:${nobody}`),
       other('foreign01', `127.0.0.1:${foreign.port}`),
       other('rebuilt01', db01!),
+      ...SPARE.map(name => other(name, `127.0.0.1:${nobody}`)),
     ].join(''),
   );
   const freeze = `year-end:      { from: ${day(20)}T00:00, to: ${day(25)}T00:00 }`;
@@ -240,6 +246,49 @@ describe('a preflight', () => {
     });
     expect(json.checks.some(({ check }: Row) => check === 'ca')).toBe(false);
     await stage().api('chris', 'DELETE', '/lockout');
+  });
+
+  it('that began before a lockout gets no certificate any more for the provider, and still one for the client', async () => {
+    const { preflight: installed, database } = stage().broker.application;
+    const known = await database.installation.select().from(people);
+    const order: ProbeOrder = {
+      ...{ preflight: 'pf_begun', tenant: 'acme', target: 'db01', protocol: 'ssh', tls: false },
+      ...{ host: '127.0.0.1', port: stage().db01.port },
+      ...{ hostKeys: [stage().db01.hostKeyLine], logins: ['root'] },
+    };
+    const entry = async (who: CastName) => {
+      const { id } = known.find(one => one.subject === CAST[who].subject)!;
+      return (await installed.probe(order, id, new AbortController().signal)).ssh!.entries[0]!;
+    };
+    expect(await entry('maya')).toMatchObject({ outcome: 'let-in' });
+    await stage().api('dana', 'POST', '/lockout', { reason: 'A session looks wrong' });
+    expect(await entry('maya')).toMatchObject({
+      outcome: 'not-issued',
+      why: 'the control plane refused: locked-out',
+    });
+    expect(await entry('dana')).toMatchObject({ outcome: 'let-in' });
+    await stage().api('chris', 'DELETE', '/lockout');
+  });
+
+  it('that a lockout comes into dials no further target for the provider', async () => {
+    let locked: Promise<unknown> | null = null;
+    const tried: string[] = [];
+    const probe = vi.spyOn(stage().broker.application.preflight, 'probe').mockImplementation(async order => {
+      tried.push(order.target);
+      locked ??= stage().api('dana', 'POST', '/lockout', { reason: 'A session looks wrong' });
+      await locked;
+      return { reached: { why: 'ECONNREFUSED' }, from: null, tls: null, ssh: null };
+    });
+    try {
+      const { rows } = await preflight('maya', { ...MAYAS, targets: SPARE });
+      const spared = rows.filter(({ detail }) => /not tried: the client has locked/.test(detail));
+      expect(tried.length).toBeGreaterThan(0);
+      expect(tried.length).toBeLessThan(SPARE.length);
+      expect(spared.map(({ subject }) => subject)).toEqual(SPARE.filter(name => !tried.includes(name)));
+    } finally {
+      probe.mockRestore();
+      await stage().api('chris', 'DELETE', '/lockout');
+    }
   });
 
   it('is not run again and again: each makes connections', async () => {

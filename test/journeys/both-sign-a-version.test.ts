@@ -56,6 +56,21 @@ describe('the first version', () => {
     expect(page.text).toContain('Nothing opens in acme');
   });
 
+  it('has no target dialled by a preflight, and no certificate signed', async () => {
+    await stage.api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage.db01.hostKeyLine });
+    const before = stage.db01.log();
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const { status, json } = await stage.api('maya', 'POST', '/preflight', { at, targets: ['db01'] });
+    const rows = json.checks.filter(({ subject }: { subject: string }) => subject === 'db01');
+    expect(rows.map(({ check, ok }: { check: string; ok: null }) => [check, ok])).toEqual([['target', null]]);
+    expect([status, json.ok]).toEqual([200, false]);
+    expect(rows[0].detail).toMatch(/was not tried: Both parties have not signed a version/);
+    const log = await logOf(stage);
+    expect(log.find(({ action }) => action === 'preflight.run').data.tried).toBe(0);
+    expect(log.filter(({ action }) => action === 'credential.issued')).toEqual([]);
+    expect(stage.db01.log()).toBe(before);
+  });
+
   it('does not know yet who Chris is: he has it put up again, with himself in it', async () => {
     const [first] = await proposals();
     const refused = await sign(stage, 'chris', first);

@@ -152,7 +152,11 @@ describe('while the matrix only observes', () => {
     expect(said).not.toContain('sallyport request');
   });
 
-  it('a preflight says that nothing will open, whatever the decision', async () => {
+  it('a preflight says that nothing will open, and looks at the host without a certificate', async () => {
+    await stage().api('dana', 'POST', '/targets/db01/host-keys', { host_key: stage().db01.hostKeyLine });
+    const certificates = async () =>
+      (await logOf(stage())).filter(({ action }) => action === 'credential.issued').length;
+    const before = await certificates();
     const at = new Date(Date.now() + 3_600_000).toISOString();
     const asked = { at, activity: 'backups/restore', ssh: 'root', targets: ['db01'] };
     const { json } = await stage().api('maya', 'POST', '/preflight', asked);
@@ -164,6 +168,10 @@ describe('while the matrix only observes', () => {
       detail: 'observe mode: nothing is opened, whatever the decision says',
       mend: 'both parties sign a version with mode: enforce',
     });
+    const row = (name: string) => json.checks.find(({ check }: { check: string }) => check === name);
+    expect([row('target').ok, row('host-key').ok, row('ca').ok]).toEqual([true, true, null]);
+    expect(row('ca').detail).toBe('not tried: observe mode opens nothing, so no certificate is signed');
+    expect(await certificates()).toBe(before);
   });
 
   it('pages say so: to everybody, to Maya what would have been, to Dana what she would have been asked', async () => {

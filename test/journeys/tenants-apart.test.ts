@@ -235,6 +235,15 @@ describe('through the API', () => {
     acme.log = (await theirs()).length;
   });
 
+  it('an address that Acme has too means hers to Lena', async () => {
+    const [host, port] = ['127.0.0.1', two.stage.db01.port];
+    const mine = await call('GET', `/api/v1/owners?address=${host}:${port}`);
+    expect([mine.status, JSON.parse(mine.text).tenant]).toEqual([200, LABS]);
+    for (const secret of SECRETS) expect(mine.text).not.toContain(secret);
+    const theirs = await call('GET', `/api/v1/owners?tenant=acme&address=${host}:${port}`);
+    expect([theirs.status, JSON.parse(theirs.text).code]).toEqual([404, 'no-such-target']);
+  });
+
   it('Lena has what is hers', async () => {
     const { text } = await call('GET', '/api/v1/whoami');
     expect(JSON.parse(text).engagements.map((one: { tenant: string }) => one.tenant)).toEqual([LABS]);

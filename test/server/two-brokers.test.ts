@@ -14,7 +14,7 @@ import { type Broker, startBroker } from '../../src/main.ts';
 import { migrationNames } from '../../src/store/database.ts';
 import { freshDatabase } from '../fixtures/database.ts';
 import { ask, granted, logOf, RESTORE, unhurried } from '../fixtures/raised.ts';
-import { putInForce } from '../fixtures/signed.ts';
+import { folderOf, putInForce, sign } from '../fixtures/signed.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/sallyport.js', import.meta.url));
 
@@ -56,8 +56,11 @@ const beside = (given: Configuration): Configuration => ({
 });
 
 /** The API of the other broker, with the tokens that the first one gave. */
-async function atOther(name: CastName, method: string, path: string, body?: unknown) {
-  const response = await fetch(`http://127.0.0.1:${other.http.port}/api/v1${path}`, {
+const atOther = (name: CastName, method: string, path: string, body?: unknown) =>
+  atBroker(other, name, method, path, body);
+
+async function atBroker({ http }: Broker, name: CastName, method: string, path: string, body?: unknown) {
+  const response = await fetch(`http://127.0.0.1:${http.port}/api/v1${path}`, {
     method,
     headers: {
       host: stage.url.host,
@@ -269,6 +272,86 @@ describe('two brokers on one database', () => {
       expect(actor).toMatch(/^gateway:local-[0-9a-f]{10}$/);
     },
   );
+});
+
+describe('a version that both signed, at two brokers', () => {
+  /** A browser's call that the balancer sends to the other broker. */
+  async function signAtOther(name: CastName, { id, document }: { id: string; document: string }) {
+    const place = new URL(`/api/v1/matrix/proposals/${id}/sign`, stage.url);
+    place.port = String(other.http.port);
+    const { host, origin } = stage.url;
+    const visitor = await stage.as(name);
+    const answer = await visitor.ask(place, {
+      method: 'POST',
+      headers: { host, origin, 'content-type': 'application/json' },
+      body: JSON.stringify({ document }),
+    });
+    return { status: answer.status, json: JSON.parse(answer.body.toString()) };
+  }
+
+  it('comes into force once, though both parties sign it at both at the same time', async () => {
+    for (const name of ['alex', 'chris', 'robin', 'dana', 'ravi'] as const) await stage.as(name);
+    const files = folderOf(stage);
+    for (let round = 0; round < 3; round++) {
+      const before = (await entries('matrix.in-force')).length;
+      const matrix = files.matrix.replace('answer_within: 15m', `answer_within: ${16 + round}m`);
+      const put = await stage.api('alex', 'POST', '/matrix/proposals', { ...files, matrix });
+      expect(put.status, put.text).toBe(201);
+      const answers = await Promise.all([
+        sign(stage, 'alex', put.json),
+        signAtOther('chris', put.json),
+        signAtOther('alex', put.json),
+        sign(stage, 'chris', put.json),
+      ]);
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 409, 409]);
+      const given = answers.filter(({ status }) => status === 200).map(({ json }) => json.in_force);
+      expect(given.sort()).toEqual([false, true]);
+      expect(await entries('matrix.in-force')).toHaveLength(before + 1);
+      const signed = await entries('matrix.signed', put.json.id);
+      expect(signed.map(({ data }) => data.party).sort()).toEqual(['client', 'msp']);
+    }
+  });
+
+  it('opens nothing at one whose owners hear by other channels, and all at the one that was signed', async () => {
+    const [first, ...rest] = configuration.channels;
+    const channels = [{ ...first!, to: [...first!.to, 'client/legal'] }, ...rest];
+    const odd = await startBroker({ ...beside(configuration), channels }, UNSIGNED);
+    const atOdd = (name: CastName, path: string, body: unknown) => atBroker(odd, name, 'POST', path, body);
+    const notSigned = { code: 'version-not-signed', unsettled: 'installation' };
+    try {
+      expect(await atOdd('maya', '/requests', RESTORE)).toMatchObject({ status: 409, json: notSigned });
+      const waiting = await ask(stage);
+      const { digest } = (await stage.api('dana', 'GET', `/requests/${waiting.id}`)).json;
+      const approve = `/requests/${waiting.id}/approve`;
+      expect(await atOdd('dana', approve, { digest })).toMatchObject({ status: 409, json: notSigned });
+
+      const at = new Date(Date.now() + 3_600_000).toISOString();
+      const tried = await atOdd('maya', '/preflight', { at, targets: ['db01'] });
+      const checks = tried.json.checks as unknown as { subject: string }[];
+      const [target, ...more] = checks.filter(({ subject }) => subject === 'db01');
+      expect([target, more]).toMatchObject([
+        { ok: null, detail: expect.stringContaining('not tried: The issuers or channels') },
+        [],
+      ]);
+
+      expect((await stage.api('dana', 'POST', approve, { digest })).status).toBe(200);
+      const there = async (name: CastName) => [
+        '-o',
+        `Port=${odd.ssh.port}`,
+        ...(await stage.sshOptions(name)),
+      ];
+      const refused = await openShell({ ...stage, sshOptions: there }, 'maya');
+      await refused.ended;
+      expect(refused.screen()).toContain('are not those that both parties signed');
+      const shell = await openShell(stage, 'maya');
+      shell.type('echo signed-$((1 + 1))\n');
+      await shell.sees(/signed-2/);
+      shell.type('exit\n');
+      await shell.ended;
+    } finally {
+      await odd.stop();
+    }
+  });
 });
 
 /** A broker of the same installation as a process that can be killed. */

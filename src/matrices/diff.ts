@@ -1,9 +1,10 @@
 import type { Engagement } from '../domain/engagement.ts';
 import type { Member } from '../domain/person.ts';
 import { accessFacts } from './diff/access.ts';
-import { isTold } from './diff/changed-paths.ts';
+import { toldBy } from './diff/changed-paths.ts';
 import { governanceFacts, partyFacts, targetFacts } from './diff/governance.ts';
 import { type AccessLine, type Fact, KINDS, type Kind, linesOf } from './diff/lines.ts';
+import { memo } from './diff/memo.ts';
 import { modeFacts } from './diff/mode.ts';
 import { calendarFacts, pathsBetween, untold } from './diff/rest.ts';
 import { rowFacts } from './diff/rows.ts';
@@ -49,20 +50,17 @@ export function diffEngagements(
   ].flatMap(find => find(...sides));
   const changed = pathsBetween(was, is);
   // A fact may name more places than changed: which of them did is settled here, once.
-  const told = (paths: readonly string[]) =>
-    changed.filter(change => isTold(change, paths)).map(({ path }) => path);
-  const add = (more: readonly Fact[]) => {
-    const known = facts.flatMap(({ paths }) => told(paths));
-    facts.push(...more.filter(({ paths }) => !told(paths).every(path => known.includes(path))));
-  };
-  add(calendarFacts(...sides));
-  facts.push(
-    ...untold(
-      ...sides,
-      facts.flatMap(({ paths }) => paths),
-    ),
-  );
-  const lines = linesOf(facts.map(fact => ({ ...fact, paths: told(fact.paths) })));
+  const places = memo(toldBy(changed));
+  const told = (paths: readonly string[]) => [...new Set(paths.flatMap(places))];
+  const known = new Set(facts.flatMap(({ paths }) => told(paths)));
+  for (const fact of calendarFacts(...sides)) {
+    const paths = told(fact.paths);
+    if (paths.every(path => known.has(path))) continue;
+    facts.push(fact);
+    for (const path of paths) known.add(path);
+  }
+  facts.push(...untold(changed, known));
+  const lines = linesOf(facts).map(line => ({ ...line, paths: told(line.paths) }));
   return {
     tenant: after.tenant,
     before: { version: before.matrix.version, digest: before.digest },

@@ -46,7 +46,11 @@ const CHANGES: [string, File, string | RegExp, string, string[], string[]][] = [
     '{ environment: prod, site: newark }',
     '{ service: backups, environment: prod, site: newark }',
     [
+      'gains: backups/restore on legacy01, where exception "emergency restore" (severity: sev1) applies: given at once, up to 1h, with a ticket, with a review within 24h',
+      'gains: backups/restore on legacy01, where exception "year-end freeze" (during: year-end) applies and not "emergency restore": given when client/it and client/ciso agree, up to 2h, with a ticket',
       'gains: msp/backup-ops (maya) gains ssh root and ssh backup on legacy01 by backups/restore, up to 2h, when client/it agrees, with a ticket: its labels now fit',
+      'gains: legacy01: now with labels { service: backups, environment: prod, site: newark }',
+      'gains: on legacy01: rule "regulated production has two parties" never binds',
     ],
     [
       'loses: msp/backup-ops (maya) loses ssh root and ssh backup on legacy01 by backups/restore: its labels no longer fit',
@@ -94,7 +98,11 @@ const CHANGES: [string, File, string | RegExp, string, string[], string[]][] = [
     '  fw01:\n',
     '  db02: &db\n    labels: { service: backups }\n    ssh: { address: 10.0.0.2:22, trust: ca }\n  db03: *db\n  fw01:\n',
     [
+      'gains: backups/restore on db02 and db03, where exception "emergency restore" (severity: sev1) applies: given at once, up to 1h, with a ticket, with a review within 24h',
+      'gains: backups/restore on db02 and db03, where exception "year-end freeze" (during: year-end) applies and not "emergency restore": given when client/it and client/ciso agree, up to 2h, with a ticket',
       'gains: msp/backup-ops (maya) gains ssh root and ssh backup on db02 and db03 by backups/restore, up to 2h, when client/it agrees, with a ticket: new in the inventory',
+      'gains: db02 and db03: new, ssh { address: 10.0.0.2:22, trust: ca }, labels { service: backups }',
+      'gains: on db02 and db03: rule "regulated production has two parties" never binds',
     ],
     [],
   ],
@@ -276,8 +284,8 @@ const CHANGES: [string, File, string | RegExp, string, string[], string[]][] = [
     'people: [chris@acme.example, dana@acme.example]',
     [
       'gains: dana comes into client/ciso, which may sign versions and shut the MSP out',
-      'answers: dana comes into client/ciso, which answers for backups/restore, endpoints/patch, network/change-rule and 5 more',
-      'answers: robin@acme.example leaves client/ciso, which answers for backups/restore, endpoints/patch, network/change-rule and 5 more',
+      'answers: dana comes into client/ciso, which answers for backups/restore, endpoints/patch, network/change-rule, incident-response/triage, incident-response/contain, incident-response/communicate, incident-response/forensics and incident-response/document',
+      'answers: robin@acme.example leaves client/ciso, which answers for backups/restore, endpoints/patch, network/change-rule, incident-response/triage, incident-response/contain, incident-response/communicate, incident-response/forensics and incident-response/document',
       'loses: robin@acme.example leaves client/ciso, which may sign versions and shut the MSP out',
     ],
     [],
@@ -456,11 +464,13 @@ describe('the same change in many places', () => {
   it('is one line, which lists all of them for programs', () => {
     const { lines } = diffEngagements(world('Mon 08:00-09:00'), world('Mon 08:00-10:00'), everybody);
     expect(said(lines)).toEqual([
-      'easier: s0/fix, s1/fix, s2/fix, s3/fix, s4/fix, s5/fix and 2 more: open at more times: day also Mon 09:00-10:00',
+      'easier: s0/fix on s0-db, s1/fix on s1-db, s2/fix on s2-db, s3/fix on s3-db, s4/fix on s4-db, s5/fix on s5-db, s6/fix on s6-db, s7/fix on s7-db: open at more times: day also Mon 09:00-10:00',
     ]);
     expect(lines[0]).toMatchObject({
       cells: names.map(name => `${name}/fix`),
       targets: names.map(name => `${name}-db`),
+      short:
+        's0/fix, s1/fix, s2/fix, s3/fix, s4/fix, s5/fix, 2 more: open at more times: day also Mon 09:00-10:00',
       paths: ['/matrix/calendars/day/weekly'],
     });
   });

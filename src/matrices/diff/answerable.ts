@@ -5,7 +5,7 @@ import type { Member } from '../../domain/person.ts';
 import type { Question } from '../../domain/question.ts';
 import { isInSquad } from '../../domain/squad.ts';
 import { pointer } from './changed-paths.ts';
-import { type Fact, listed, placeOf, union } from './lines.ts';
+import { type Fact, listed, NAMED, placeOf, shortened, union } from './lines.ts';
 import type { Moment, Pair } from './pair.ts';
 import { rowPath } from './side.ts';
 import type { Standing } from './standing.ts';
@@ -41,19 +41,23 @@ const SOMEBODY: Readonly<Record<Party, string>> = {
 function factOf({ after }: Pair, kind: 'easier' | 'harder', askers: string[]): Fact {
   const { cell } = after;
   const row = rowPath(cell.id);
+  const [others, people] = [true, false].map(other =>
+    askers.filter(handle => Object.values(SOMEBODY).includes(handle) === other),
+  ) as [string[], string[]];
+  const named = [...shortened(people, NAMED), ...others];
   return {
     kind,
     topic: 'answerable',
     weight: 72,
-    people: askers.filter(handle => !Object.values(SOMEBODY).includes(handle)),
+    people,
     cells: [cell.id],
     before: kind === 'easier' ? 'no-approver' : null,
     after: kind === 'easier' ? null : 'no-approver',
     paths: [pointer(...row, 'A'), pointer(...row, 'A2'), pointer(...row, 'co_approve')],
     say: scope =>
       kind === 'easier'
-        ? `${placeOf(scope)}: somebody can now agree to requests of ${listed(askers)}; nobody could`
-        : `${placeOf(scope)}: nobody is left who can agree to requests of ${listed(askers)}`,
+        ? `${placeOf(scope)}: somebody can now agree to requests of ${listed(named)}; nobody could`
+        : `${placeOf(scope)}: nobody is left who can agree to requests of ${listed(named)}`,
   };
 }
 

@@ -32,15 +32,19 @@ export function pathsOf({ before, after }: Pair, moment: Moment, field: Field): 
   const row = rowPath(after.cell.id);
   const [was, is] = [moment.before.exception, moment.after.exception];
   const exceptions = [was, is].filter(name => name !== null);
-  const switched = exceptions.map(name =>
-    exceptionNamed(before, name) && exceptionNamed(after, name)
-      ? pointer(...row, 'exceptions', name, 'when')
-      : pointer(...row, 'exceptions', name),
-  );
+  const switched = exceptions.map(name => pointer(...row, 'exceptions', name, 'when'));
   const [then, now] = [moment.before.rules, moment.after.rules];
-  const rules = [...new Set([...then, ...now])].map(name => {
-    if (!ruleNamed(before, name) || !ruleNamed(after, name)) return pointer('matrix', 'rules', name);
-    return pointer('matrix', 'rules', name, then.includes(name) && now.includes(name) ? 'require' : 'when');
+  const rules = [...new Set([...then, ...now])].flatMap(name => {
+    const asks = [ruleNamed(before, name), ruleNamed(after, name)].some(
+      rule => rule && field.rules && rule.require[field.rules] !== undefined,
+    );
+    const both = then.includes(name) && now.includes(name);
+    return asks
+      ? [
+          pointer('matrix', 'rules', name, 'require', field.rules!),
+          ...(both ? [] : [pointer('matrix', 'rules', name, 'when')]),
+        ]
+      : [];
   });
   return [
     ...field.keys.flatMap(key => [

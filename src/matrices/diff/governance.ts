@@ -112,7 +112,7 @@ export function targetFacts(before: Side, after: Side): Fact[] {
       const leads = { kind: 'gains', topic: 'address', weight: 88 } as const;
       const to = (key: 'address' | 'database') =>
         `whoever may reach ${name} by ${protocol} now reaches ${other[key]}, was ${one[key]}`;
-      const keys = (ends: Ends) => listed([ends.host_key ?? 'none'].flat().map(shortKey), 3);
+      const keys = (ends: Ends) => listed([ends.host_key ?? 'none'].flat().map(shortKey));
       return [
         ...fact('address', { ...leads, say: () => to('address') }),
         ...fact('database', { ...leads, say: () => to('database') }),

@@ -1,5 +1,5 @@
 import type { CalendarEntry } from '../../domain/matrix.ts';
-import { type ChangedPath, changedPaths, isTold, pointer } from './changed-paths.ts';
+import { type ChangedPath, changedPaths, pointer } from './changed-paths.ts';
 import { type Fact, union } from './lines.ts';
 import { type Side, same } from './side.ts';
 import { calendarWords, timesOf, timezoneWords } from './windows.ts';
@@ -47,20 +47,79 @@ const windowWords = (before: unknown, after: unknown, paths: string[], words: st
 });
 
 /** What no line told of, each by its place in the files, so that nothing that changed goes unsaid. */
-export function untold(before: Side, after: Side, told: readonly string[]): Fact[] {
-  return pathsBetween(before, after)
-    .filter(change => !isTold(change, told))
-    .map(change => ({
-      kind: 'other' as const,
-      topic: /\/(label|runbook|rollback|controls|version|change|review_by|name)(\/|$)/.test(change.path)
-        ? ('text' as const)
-        : ('other' as const),
-      weight: change.before === undefined || change.after === undefined ? 20 : 10,
-      before: change.before,
-      after: change.after,
-      paths: [change.path],
-      say: () => wordsOf(change),
-    }));
+export function untold(changed: readonly ChangedPath[], told: ReadonlySet<string>): Fact[] {
+  const left = changed.filter(({ path }) => !told.has(path));
+  const units = new Map<string, { of: ChangedPath[]; added: string }>();
+  for (const change of left) {
+    if (change.added === undefined) continue;
+    const unit = unitOf(change.path, change.added);
+    const known = units.get(unit);
+    if (known) known.of.push(change);
+    else units.set(unit, { of: [change], added: change.added });
+  }
+  const whole = new Map<string, number>();
+  for (const { path, added } of changed) {
+    if (added === undefined) continue;
+    const unit = unitOf(path, added);
+    whole.set(unit, (whole.get(unit) ?? 0) + 1);
+  }
+  return [
+    ...left
+      .filter(({ added }) => added === undefined)
+      .map(change => factOf([change], change.after === undefined ? 20 : 10, () => wordsOf(change))),
+    ...[...units].map(([unit, { of }]) =>
+      factOf(of, 20, () => {
+        const words = of.length === whole.get(unit) ? 'is new' : 'besides';
+        return `${placeOf(unit)} ${words}: ${written(together(unit, of))}`;
+      }),
+    ),
+  ];
+}
+
+const TEXT = /\/(label|runbook|rollback|controls|version|change|review_by|name)(\/|$)/;
+
+const factOf = (changes: readonly ChangedPath[], weight: number, say: () => string): Fact => ({
+  kind: 'other',
+  topic: changes.every(({ path }) => TEXT.test(path)) ? 'text' : 'other',
+  weight,
+  before: changes.length === 1 ? changes[0]!.before : undefined,
+  after: changes.length === 1 ? changes[0]!.after : undefined,
+  paths: changes.map(({ path }) => path),
+  say,
+});
+
+/** What is read as one thing: a cell, a service without its cells, a squad, a target, a calendar, a rule. */
+const UNIT =
+  /^(?:\/matrix\/services\/[^/]+\/activities\/[^/]+|\/matrix\/parties\/[^/]+\/squads\/[^/]+|\/(?:matrix|targets)\/[^/]+\/[^/]+)/;
+
+/** The unit in which a leaf of something new lies, or all that is new where that is less. */
+function unitOf(path: string, added: string): string {
+  const unit = UNIT.exec(path)?.[0] ?? path;
+  return unit.length > added.length ? unit : added;
+}
+
+/** The leaves of one unit as they stand in the file. */
+function together(unit: string, leaves: readonly ChangedPath[]): unknown {
+  if (leaves.length === 1 && leaves[0]!.path === unit) return leaves[0]!.after;
+  const all: Tree = {};
+  for (const { path, after } of leaves) {
+    const parts = path
+      .slice(unit.length + 1)
+      .split('/')
+      .map(unescaped);
+    const last = parts.pop()!;
+    let at = all;
+    for (const part of parts) {
+      if (!Object.hasOwn(at, part)) Object.defineProperty(at, part, { value: {}, enumerable: true });
+      at = at[part] as Tree;
+    }
+    Object.defineProperty(at, last, { value: after, enumerable: true });
+  }
+  return all;
+}
+
+interface Tree {
+  [name: string]: unknown;
 }
 
 export const pathsBetween = (before: Side, after: Side): ChangedPath[] =>
@@ -69,16 +128,18 @@ export const pathsBetween = (before: Side, after: Side): ChangedPath[] =>
 const document = ({ engagement: { matrix, targets } }: Side) => ({ matrix, targets });
 
 function wordsOf({ path, before, after }: ChangedPath): string {
-  const [file, ...parts] = path
-    .slice(1)
-    .split('/')
-    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  const ordered = parts.at(-1) === '#order';
-  const what = placeWords(file!, ordered ? parts.slice(0, -1) : parts);
-  if (ordered) return `${what}: now in the order ${shown(after)}, was ${shown(before)}`;
-  if (before === undefined) return `${what} is new: ${shown(after)}`;
-  if (after === undefined) return `${what} is gone: ${shown(before)}`;
-  return `${what}: ${shown(after)}, was ${shown(before)}`;
+  const ordered = path.endsWith('/#order');
+  const what = placeOf(ordered ? path.slice(0, -'/#order'.length) : path);
+  if (ordered) return `${what}: now in the order ${written(after)}, was ${written(before)}`;
+  if (after === undefined) return `${what} is gone: ${written(before)}`;
+  return `${what}: ${written(after)}, was ${written(before)}`;
+}
+
+const unescaped = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
+
+function placeOf(path: string): string {
+  const [file, ...parts] = path.slice(1).split('/').map(unescaped);
+  return placeWords(file!, parts);
 }
 
 /** `backups/restore, for`; `squad msp/noc, label`; `target db01, labels, site`. */
@@ -98,15 +159,8 @@ const SINGULAR: Readonly<Record<string, string>> = {
   rules: 'rule',
 };
 
-const MOST = 160;
-
-/** As one would write it in the file, and no longer than can be read in a line. */
-function shown(value: unknown): string {
-  const text = written(value);
-  return text.length > MOST ? `${text.slice(0, MOST - 1)}…` : text;
-}
-
-function written(value: unknown): string {
+/** As one would write it in the file, and all of it: what is cut could be what counts. */
+export function written(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const inside = Object.entries(value).map(([key, item]) => `${key}: ${written(item)}`);

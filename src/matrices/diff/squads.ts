@@ -1,8 +1,10 @@
 import { cellsCovering, cellsOf } from '../../domain/cell.ts';
+import type { Engagement } from '../../domain/engagement.ts';
+import { once } from '../../domain/once.ts';
 import { PARTIES } from '../../domain/party.ts';
 import { findSquad, isInSquad, sameEmail } from '../../domain/squad.ts';
 import { pointer } from './changed-paths.ts';
-import { type Fact, type Kind, listed, union, withPeople } from './lines.ts';
+import { type Fact, type Kind, listed, withPeople } from './lines.ts';
 import { accessOf, type Side, same } from './side.ts';
 
 /** Who comes into squads and who leaves them, with what the squads may do. */
@@ -36,25 +38,14 @@ function wholeFact(name: string, side: Side, words: string, path: string): Fact 
     weight: 30,
     squads: [name],
     people: side.members(name),
-    paths: [path],
+    paths: words === 'is a new squad' ? [`${path}/group`, `${path}/people`] : [path],
     say: () => `${name} ${words}: ${listed([...(group === undefined ? [] : [`group ${group}`]), ...people])}`,
   };
 }
 
 /** What a squad may do in a version: its access by cell, where it answers, what it governs. */
 function standingOf({ engagement }: Side, squad: string) {
-  const access = new Map<string, { access: string[]; targets: string[] }>();
-  for (const [name, target] of Object.entries(engagement.targets.targets)) {
-    for (const { id, activity } of cellsCovering(engagement, name)) {
-      const given = activity.R.includes(squad) ? accessOf(activity, target) : [];
-      if (given.length === 0) continue;
-      const so = access.get(id);
-      access.set(id, {
-        access: union(so?.access ?? [], given),
-        targets: union(so?.targets ?? [], [name]),
-      });
-    }
-  }
+  const access = accessBySquad(engagement).get(squad) ?? new Map<string, CellAccess>();
   const answers = cellsOf(engagement)
     .filter(({ activity: { A, A2, co_approve = [], exceptions = [] } }) =>
       [A, A2, ...co_approve, ...exceptions.flatMap(one => one.co_approve ?? [])].includes(squad),
@@ -68,6 +59,30 @@ function standingOf({ engagement }: Side, squad: string) {
   ];
   return { access, answers, governs };
 }
+
+interface CellAccess {
+  readonly access: Set<string>;
+  readonly targets: Set<string>;
+}
+
+/** By squad and then by cell, what the squad may ask for there, and on which targets. */
+const accessBySquad = once((engagement: Engagement) => {
+  const found = new Map<string, Map<string, CellAccess>>();
+  for (const [name, target] of Object.entries(engagement.targets.targets)) {
+    for (const { id, activity } of cellsCovering(engagement, name)) {
+      const given = accessOf(activity, target);
+      if (given.length === 0) continue;
+      for (const squad of activity.R) {
+        const cells = found.get(squad) ?? new Map<string, CellAccess>();
+        const so = cells.get(id) ?? { access: new Set(), targets: new Set() };
+        for (const one of given) so.access.add(one);
+        so.targets.add(name);
+        found.set(squad, cells.set(id, so));
+      }
+    }
+  }
+  return found;
+});
 
 const WAYS = {
   in: { one: 'comes into', several: 'come into', kind: 'gains' },
@@ -88,7 +103,12 @@ function membershipFacts(from: Side, to: Side, name: string, way: 'in' | 'out', 
   );
   const known = joined.map(({ handle }) => handle);
   const unknown = byName.filter(email => !joined.some(one => sameEmail(one.email, email)));
-  const who = byGroup ? [withPeople([`group ${is.group}`], known), ...unknown] : [...known, ...unknown];
+  // Whom the file names is named here, however many they are.
+  const named = joined.filter(one => byName.some(email => sameEmail(one.email, email)));
+  const others = joined.filter(one => !named.includes(one)).map(({ handle }) => handle);
+  const who = byGroup
+    ? [withPeople([`group ${is.group}`], others), ...named.map(({ handle }) => handle), ...unknown]
+    : [...known, ...unknown];
   const { one, several, kind } = WAYS[way];
   const definition = { group: is.group ?? null, people: is.people ?? [] };
   const fact = (rest: Pick<Fact, 'kind' | 'weight'> & Partial<Fact>, words: string): Fact => ({
@@ -112,11 +132,13 @@ function followingFacts(
 ): Fact[] {
   const { access, answers, governs } = standingOf(side, name);
   const each = [...access.entries()];
-  const given = each.map(([cell, one]) => `${listed(one.access)} on ${listed(one.targets)} by ${cell}`);
+  const given = each.map(
+    ([cell, one]) => `${listed([...one.access])} on ${listed([...one.targets])} by ${cell}`,
+  );
   const scope = {
     cells: each.map(([cell]) => cell),
-    targets: [...new Set(each.flatMap(([, one]) => one.targets))],
-    access: [...new Set(each.flatMap(([, one]) => one.access))],
+    targets: [...new Set(each.flatMap(([, one]) => [...one.targets]))],
+    access: [...new Set(each.flatMap(([, one]) => [...one.access]))],
   };
   const facts = [
     ...(each.length > 0 ? [fact({ kind, weight: 85, ...scope }, `: ${kind} ${given.join('; ')}`)] : []),
@@ -124,7 +146,7 @@ function followingFacts(
       ? [fact({ kind, weight: 84, topic: 'governance' }, `, which may ${listed(governs)}`)]
       : []),
     ...(answers.length > 0
-      ? [fact({ kind: 'answers', weight: 65, cells: answers }, `, which answers for ${listed(answers, 3)}`)]
+      ? [fact({ kind: 'answers', weight: 65, cells: answers }, `, which answers for ${listed(answers)}`)]
       : []),
   ];
   return facts.length > 0 ? facts : [fact({ kind: 'other', weight: 35 }, '')];

@@ -1,6 +1,7 @@
 import { isLive } from '../domain/grant.ts';
 import { whyApart } from './agreed-clocks.ts';
 import type { Look, Outside, Step } from './contract.ts';
+import { whyUnsettled } from './settled.ts';
 import { whyNoLonger } from './still-given.ts';
 
 /** Signs one session's key. Pure: it touches nothing outside. */
@@ -45,6 +46,10 @@ export async function issueCredential(
   const grant = session && (await look.grant(session.grant));
   const shut = inForce?.lockedOutAt != null && grant?.party === 'msp';
   const person = session && (await look.person(session.person));
+  const unsettled = inForce && whyUnsettled(inForce);
+  if (unsettled) {
+    return { result: { admitted: false, code: 'version-not-signed', lines: [unsettled] } };
+  }
   const lost = inForce && person && grant && whyNoLonger(inForce, person, grant, outside.now);
   if (lost) return { result: { admitted: false, code: lost.code, lines: [lost.line] } };
   if (

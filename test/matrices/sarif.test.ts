@@ -135,7 +135,7 @@ describe('matrix check --sarif', () => {
       text => text.replace('A: client/it\n', 'A: client/itt\n'),
       'Did you mean "client/it"?',
     ],
-    ['no YAML', text => text.replace('parties:', 'parties: ['), 'Nested mappings are not allowed'],
+    ['no YAML', text => text.replace('parties:', 'parties: ['), 'are not allowed'],
     ['one slip twice', text => text.replaceAll('[client/legal]', '[client/leagl]'), 'client/legal'],
   ])('tells %s as a result too, and exits 2', (_, change, says) => {
     const { code, results, run, err } = sarif(copy(change));

@@ -1,9 +1,10 @@
-import { type Cell, cellsCovering } from '../../domain/cell.ts';
+import { type Cell, cellsCovering, findCell } from '../../domain/cell.ts';
 import type { Activity } from '../../domain/matrix.ts';
 import { additionFacts, type Entered } from './additions.ts';
-import { type Fact, listed, type Scope, withPeople } from './lines.ts';
+import { type Fact, listed, type Scope, union, unionOf, withPeople } from './lines.ts';
+import { memo } from './memo.ts';
 import { type Reason, reasonsOf, type Way } from './reasons.ts';
-import { accessOf, type Side, without } from './side.ts';
+import { accessOf, reachOf, type Side, same, without } from './side.ts';
 import { termsOf, termsText } from './terms-text.ts';
 
 /** Who may ask for something that they could not ask for before, on which terms, and who no longer may. */
@@ -23,7 +24,7 @@ interface Group {
   readonly access: readonly string[];
   readonly why: string;
   readonly targets: string[];
-  readonly paths: Set<string>;
+  readonly paths: Set<readonly string[]>;
 }
 
 /**
@@ -35,11 +36,16 @@ function oneWay(from: Side, to: Side, kind: Way, entered: Entered | null): Fact[
   const groups = new Map<string, Group>();
   const reasonFor = reasonsOf(from, to, kind);
   const earlier = from.engagement.targets.targets;
+  const sameGiven = memo((id: string): boolean => {
+    const [one, other] = [from, to].map(({ engagement }) => findCell(engagement, id)!.activity);
+    return same(one!.R, other!.R) && same(one!.gives, other!.gives);
+  });
   for (const [name, target] of Object.entries(to.engagement.targets.targets)) {
     const was = Object.hasOwn(earlier, name) ? earlier[name]! : null;
     const covering = new Map(cellsCovering(from.engagement, name).map(cell => [cell.id, cell]));
     for (const cell of cellsCovering(to.engagement, name)) {
       const old = covering.get(cell.id);
+      if (old && was && reachOf(was) === reachOf(target) && sameGiven(cell.id)) continue;
       const had = old && was ? accessOf(old.activity, was) : [];
       const has = accessOf(cell.activity, target);
       for (const squad of cell.activity.R) {
@@ -54,7 +60,7 @@ function oneWay(from: Side, to: Side, kind: Way, entered: Entered | null): Fact[
           const group = known ?? { cell, squad, access, why, targets: [], paths: new Set() };
           if (!known) groups.set(key, group);
           group.targets.push(name);
-          for (const path of paths) group.paths.add(path);
+          group.paths.add(paths);
         }
       }
     }
@@ -69,7 +75,7 @@ function oneWay(from: Side, to: Side, kind: Way, entered: Entered | null): Fact[
     targets,
     access,
     [kind === 'gains' ? 'after' : 'before']: termsOf(activity),
-    paths: [...paths],
+    paths: unionOf([...paths]),
     say: scope => sentence(kind, scope, activity, why, access),
   }));
 }
@@ -82,14 +88,14 @@ function enter(entered: Entered, cell: string, target: string): void {
 
 /** Access for the same reason together. */
 function alike(all: readonly string[], reason: (access: string) => Reason) {
-  const found = new Map<string, { access: string[]; why: string; paths: string[] }>();
+  const found = new Map<string, { access: string[]; why: string; paths: readonly string[] }>();
   for (const one of all) {
     const { why, paths } = reason(one);
     const known = found.get(why);
     if (known) {
       known.access.push(one);
-      known.paths.push(...paths);
-    } else found.set(why, { access: [one], why, paths: [...paths] });
+      if (known.paths !== paths) known.paths = union(known.paths, paths);
+    } else found.set(why, { access: [one], why, paths });
   }
   return found.values();
 }

@@ -1,6 +1,6 @@
 import { type SshRights, sshGives } from '../../domain/gives.ts';
 import { pointer } from './changed-paths.ts';
-import { type Fact, listed, withPeople } from './lines.ts';
+import { type Fact, listed, unionOf, withPeople } from './lines.ts';
 import type { CommonPair } from './pair.ts';
 import { accessOf, rowPath, type Side } from './side.ts';
 
@@ -11,8 +11,8 @@ const RIGHTS = [
   ['agent', 'forward their agent'],
 ] as const satisfies readonly (readonly [keyof SshRights, string])[];
 
-/** What a login that stays may do more, or less, besides a shell. */
-export function capabilityFacts(after: Side, { pair, name, squads }: CommonPair): Fact[] {
+/** What a login that stays may do more, or less, besides a shell, on these targets. */
+export function capabilityFacts(after: Side, { pair, squads }: CommonPair, names: readonly string[]): Fact[] {
   const [was, is] = [pair.before, pair.after].map(({ cell }) => sshGives(cell.activity)) as [
     SshRights,
     SshRights,
@@ -26,9 +26,9 @@ export function capabilityFacts(after: Side, { pair, name, squads }: CommonPair)
     topic: 'capability',
     weight: 75,
     squads,
-    people: [...new Set(squads.flatMap(squad => after.members(squad)))],
+    people: unionOf(squads.map(squad => after.members(squad))),
     cells: [id],
-    targets: [name],
+    targets: names,
     access,
     before: { [right]: was[right] },
     after: { [right]: is[right] },

@@ -10,8 +10,14 @@ export interface ChangedPath {
   readonly added?: string;
 }
 
-export const pointer = (...parts: readonly string[]): string =>
-  parts.map(part => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+export function pointer(...parts: readonly string[]): string {
+  let path = '';
+  for (const part of parts) path += `/${SPECIAL.test(part) ? escaped(part) : part}`;
+  return path;
+}
+
+const SPECIAL = /[~/]/;
+const escaped = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1');
 
 /**
  * Every place at which two documents differ; together they are the whole difference, so it is empty only where both

@@ -1,8 +1,9 @@
-import { canonicalize } from 'json-canonicalize';
+import { isDeepStrictEqual } from 'node:util';
 import { holds } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/engagement.ts';
 import { rolesGiven } from '../../domain/gives.ts';
 import type { Activity, When } from '../../domain/matrix.ts';
+import { once } from '../../domain/once.ts';
 import type { Member } from '../../domain/person.ts';
 import type { Protocol } from '../../domain/protocol.ts';
 import { type Answerer, answerersOf, isInSquad } from '../../domain/squad.ts';
@@ -50,13 +51,24 @@ export function sideOf(engagement: Engagement, known: readonly Member[]): Side {
 export const PROTOCOLS: readonly Protocol[] = ['ssh', 'postgres', 'web'];
 
 /** `ssh root` for every way a cell lets people into a target. */
-export const accessOf = (activity: Activity, target: Target): string[] =>
-  PROTOCOLS.filter(protocol => target[protocol] !== undefined).flatMap(protocol =>
-    rolesGiven(activity, protocol).map(role => `${protocol} ${role}`),
-  );
+export const accessOf = (activity: Activity, target: Target): readonly string[] =>
+  accessBy(activity)(reachOf(target));
+
+/** The protocols by which a target is reached. */
+export const reachOf = once((target: Target): string =>
+  PROTOCOLS.filter(protocol => target[protocol] !== undefined).join(' '),
+);
+
+const accessBy = once((activity: Activity) =>
+  memo(reach =>
+    PROTOCOLS.filter(protocol => reach.split(' ').includes(protocol)).flatMap(protocol =>
+      rolesGiven(activity, protocol).map(role => `${protocol} ${role}`),
+    ),
+  ),
+);
 
 export const same = (one: unknown, other: unknown): boolean =>
-  canonicalize(one ?? null) === canonicalize(other ?? null);
+  one === other || isDeepStrictEqual(one ?? null, other ?? null);
 
 /** What is in the first list and not in the second. */
 export const without = (list: readonly string[] = [], others: readonly string[] = []): string[] =>

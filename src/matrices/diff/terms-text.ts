@@ -1,7 +1,9 @@
 import type { Cell } from '../../domain/cell.ts';
 import { rightsText, whenText } from '../../domain/explanation.ts';
 import type { Activity } from '../../domain/matrix.ts';
+import { once } from '../../domain/once.ts';
 import { pointer } from './changed-paths.ts';
+import { memo } from './memo.ts';
 import { rowPath } from './side.ts';
 
 /** The terms of a cell as its row has them, before any exception or rule. */
@@ -35,17 +37,22 @@ export const whenAgreed = (squads: readonly string[]): string =>
   `when ${squads.join(' and ')} ${squads.length > 1 ? 'agree' : 'agrees'}`;
 
 /** What of a row `termsText` and who may ask for what state, as pointers. */
-export function statedPaths({ id, activity }: Cell, access: string): string[] {
-  const row = rowPath(id);
-  const asked = activity.answer === 'pre-approved' ? [] : [['A'], ['co_approve']];
-  return [
-    ['R'],
-    ['gives', access.slice(0, access.indexOf(' '))],
-    ['for'],
-    ['answer'],
-    ['ticket'],
-    ['when', 'severity'],
-    ['when', 'during'],
-    ...asked,
-  ].map(parts => pointer(...row, ...parts));
-}
+export const statedPaths = (cell: Cell, access: string): readonly string[] =>
+  statedBy(cell)(access.slice(0, access.indexOf(' ')));
+
+const statedBy = once(({ id, activity }: Cell) =>
+  memo(protocol => {
+    const row = rowPath(id);
+    const asked = activity.answer === 'pre-approved' ? [] : [['A'], ['co_approve']];
+    return [
+      ['R'],
+      ['gives', protocol],
+      ['for'],
+      ['answer'],
+      ['ticket'],
+      ['when', 'severity'],
+      ['when', 'during'],
+      ...asked,
+    ].map(parts => pointer(...row, ...parts));
+  }),
+);

@@ -1,4 +1,4 @@
-import { cellsCovering } from '../../domain/cell.ts';
+import { cellsCovering, findCell } from '../../domain/cell.ts';
 import type { When } from '../../domain/matrix.ts';
 import type { Labels, Target } from '../../domain/target.ts';
 import { answerableFacts } from './answerable.ts';
@@ -6,8 +6,9 @@ import { capabilityFacts } from './capabilities.ts';
 import { calendarsOf, conditionOf, pathsOf, ruleWords } from './causes.ts';
 import { FIELDS, type Field } from './fields.ts';
 import { type Fact, placeOf, union } from './lines.ts';
+import { memo } from './memo.ts';
 import type { CommonPair, Moment, Pair, Stand } from './pair.ts';
-import { accessOf, type Side, same } from './side.ts';
+import { accessOf, reachOf, type Side, same } from './side.ts';
 import { type Situation, situationsBetween } from './situations.ts';
 import { standingAt } from './standing.ts';
 import { windowFact } from './windows.ts';
@@ -23,21 +24,33 @@ export function termsFacts(before: Side, after: Side): Fact[] {
     return { rules, calendars, timezone, squads: [parties.msp.squads, parties.client.squads] };
   };
   const sameWorld = same(world(before), world(after));
-  const known = new Map<string, Fact[]>();
-  return commonPairs(before, after).flatMap(common => {
-    const { pair, name, squads } = common;
-    const { id } = pair.after.cell;
-    const labels = [pair.before, pair.after].map(({ target }) => signature(target));
-    if (sameWorld && same(labels[0], labels[1]) && same(pair.before.cell.activity, pair.after.cell.activity))
-      return [];
-    // Targets with the same labels, as far as anything looks at them, stand alike.
-    const key = JSON.stringify([id, labels]);
-    if (!known.has(key)) known.set(key, factsOfPair(pair, situations(whensOf(pair))));
-    return [
-      ...known.get(key)!.map(fact => ({ ...fact, squads, targets: [name] })),
-      ...capabilityFacts(after, common),
-    ];
+  const sameRow = memo(id => {
+    const [one, other] = [before, after].map(({ engagement }) => findCell(engagement, id)!.activity);
+    return same(one, other);
   });
+  const labelsOf = memo(name =>
+    [before, after].map(({ engagement }) => JSON.stringify(signature(engagement.targets.targets[name]!))),
+  );
+  const known = new Map<string, { common: CommonPair; names: string[] }>();
+  for (const common of commonPairs(before, after)) {
+    const { id } = common.pair.after.cell;
+    const labels = labelsOf(common.name);
+    if (sameWorld && labels[0] === labels[1] && sameRow(id)) continue;
+    // Targets with the same labels, as far as anything looks at them, and the same ways in, stand alike.
+    const reach = [common.pair.before, common.pair.after].map(({ target }) => reachOf(target));
+    const key = JSON.stringify([id, labels, reach]);
+    const so = known.get(key);
+    if (so) so.names.push(common.name);
+    else known.set(key, { common, names: [common.name] });
+  }
+  return [...known.values()].flatMap(({ common, names }) => [
+    ...factsOfPair(common.pair, situations(whensOf(common.pair))).map(fact => ({
+      ...fact,
+      squads: common.squads,
+      targets: names,
+    })),
+    ...capabilityFacts(after, common, names),
+  ]);
 }
 
 /** Every cell on every target with somebody who may ask for something there in both versions. */
@@ -46,9 +59,9 @@ function commonPairs(before: Side, after: Side): CommonPair[] {
   return Object.entries(after.engagement.targets.targets).flatMap(([name, target]) => {
     if (!Object.hasOwn(earlier, name)) return [];
     const was = earlier[name]!;
-    const covering = cellsCovering(before.engagement, name);
+    const covering = new Map(cellsCovering(before.engagement, name).map(cell => [cell.id, cell]));
     return cellsCovering(after.engagement, name).flatMap(cell => {
-      const old = covering.find(({ id }) => id === cell.id);
+      const old = covering.get(cell.id);
       if (!old) return [];
       const squads = cell.activity.R.filter(squad => old.activity.R.includes(squad));
       const access = accessOf(old.activity, was);

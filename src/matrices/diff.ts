@@ -13,6 +13,7 @@ import { squadFacts } from './diff/squads.ts';
 import { termsFacts } from './diff/terms.ts';
 
 export { type AccessLine, KINDS, type Kind, type Topic } from './diff/lines.ts';
+export { comparable } from './diff/size.ts';
 
 /** What another version means for people and their access; plain data. */
 export interface AccessDiff {

@@ -1,5 +1,5 @@
 import { visible } from '../../domain/visible-text.ts';
-import { type AccessDiff, KINDS, type Kind } from '../../matrices/diff.ts';
+import { type AccessDiff, type AccessLine, KINDS, type Kind } from '../../matrices/diff.ts';
 import type { Scale } from '../parts.tsx';
 
 /** How each kind of change is headed, and how it looks: what opens access must not be overlooked. */
@@ -31,8 +31,10 @@ export function AccessChanges({ diff }: { diff: AccessDiff | null }) {
                 <span class={`state ${scale}`}>{title}</span>
               </h3>
               <ul class="changes">
-                {lines.map(({ sentence }) => (
-                  <li>{visible(sentence)}.</li>
+                {lines.map(line => (
+                  <li>
+                    <Change line={line} />
+                  </li>
                 ))}
               </ul>
             </>
@@ -42,3 +44,16 @@ export function AccessChanges({ diff }: { diff: AccessDiff | null }) {
     </section>
   );
 }
+
+/** So many characters are read as they stand; past them, what names all of it is opened from its short form. */
+const LONG = 600;
+
+const Change = ({ line: { sentence, short } }: { line: AccessLine }) =>
+  short === null || sentence.length <= LONG ? (
+    <>{visible(sentence)}.</>
+  ) : (
+    <details>
+      <summary>{visible(short)}. All of them:</summary>
+      <p>{visible(sentence)}.</p>
+    </details>
+  );

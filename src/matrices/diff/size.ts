@@ -1,7 +1,10 @@
 import { cellsCovering } from '../../domain/cell.ts';
 import type { Engagement } from '../../domain/engagement.ts';
 
-/** So many ways in, each a squad by a cell on a target, can be compared in seconds. */
+/**
+ * So much can be compared in seconds: of every cell on every target that it covers, its squads, its exceptions and the
+ * rules.
+ */
 export const MOST_WAYS = 500_000;
 
 /**
@@ -13,17 +16,13 @@ export const comparable = (before: Engagement, after: Engagement): boolean =>
 
 /** It stops looking where there are more. */
 export function isWithin(engagement: Engagement, most: number): boolean {
+  const rules = engagement.matrix.rules?.length ?? 0;
   let ways = 0;
   for (const name of Object.keys(engagement.targets.targets)) {
     for (const { activity } of cellsCovering(engagement, name)) {
-      // Exceptions and rules are looked at for each of them.
-      ways += activity.R.length + (activity.exceptions?.length ?? 0);
+      ways += activity.R.length + (activity.exceptions?.length ?? 0) + rules;
       if (ways > most) return false;
     }
   }
-  return ways + rulesLookedAt(engagement) <= most;
+  return ways <= most;
 }
-
-/** Every rule is looked at for every target. */
-const rulesLookedAt = ({ matrix: { rules = [] }, targets: { targets } }: Engagement): number =>
-  rules.length * Object.keys(targets).length;

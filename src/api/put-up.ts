@@ -7,6 +7,7 @@ import type { ProposalState, VersionTexts } from '../domain/proposal.ts';
 import type { VersionDocument } from '../domain/version.ts';
 import { type Proposed, Refused } from '../elevation/contract.ts';
 import { noSuchProposal, notInASquad, proposeVersion } from '../elevation/propose-version.ts';
+import { comparable } from '../matrices/diff.ts';
 import { type Problem, placeText, problemText } from '../matrices/problem.ts';
 import { readTexts } from '../matrices/read.ts';
 import { failingTests, type Review, readAgain, reviewVersion, textsOf } from '../matrices/review.ts';
@@ -100,7 +101,7 @@ export async function textsAgain(app: Application, tenant: string, again: string
 /**
  * Reads the files, holds them to their own tests and puts them up.
  *
- * @throws Refused `bad-version`, `expectations-failed` (422), and what `proposeVersion` throws
+ * @throws Refused `bad-version`, `too-large-to-review`, `expectations-failed` (422), `not-yours` (403), and what `proposeVersion` throws
  */
 export async function putUp(
   app: Application,
@@ -119,6 +120,13 @@ export async function putUp(
   if (!mayPropose(place.engagement, place.member)) throw notInASquad();
   const reading = readTexts(tenant, texts);
   if (!reading.ok) throw notSound(reading.problems);
+  if (!comparable(place.engagement, reading.engagement)) {
+    throw new Refused(
+      'too-large-to-review',
+      'Cells times targets of this version are more than anybody could review, or this broker compare: split the tenant.',
+      422,
+    );
+  }
   const failing = failingTests(reading, app.clock.now().getTime());
   if (failing.length > 0) {
     throw new Refused(

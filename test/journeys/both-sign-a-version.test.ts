@@ -259,7 +259,7 @@ describe('from a terminal', () => {
     const put = await say('matrix', 'propose', copy, '--change', 'CHG-1050');
     expect([put.code, put.err]).toEqual([0, '']);
     expect(put.out).toMatch(/waits for both signatures, as mp_/);
-    expect(put.out).toMatch(/Gains access\n {2}- .*msp\/account/);
+    expect(put.out).toMatch(/Gains access\n[^]*msp\/account/);
     const id = /as (mp_\w+)/.exec(put.out)![1]!;
     expect((await say('matrix', 'propose', copy, '--change', 'CHG-1050')).err).toContain('already-proposed');
     const listed = await say('matrix', 'history');

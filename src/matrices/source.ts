@@ -75,20 +75,11 @@ export function parseSource(file: string, text: string): { source: Source | null
     source: null,
     problems: [{ ...place, message, expected, nearest: null }],
   });
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const deep = tooDeep(tokens);
-  if (deep !== null) return alone('is nested too deeply', `at most ${DEEPEST} levels`, at(deep));
-  const [document, another] = new Composer({
-    version: '1.2',
-    schema: 'core',
-    merge: false,
-    // Each key against each other would be quadratic; `surveyed` compares them through sets.
-    uniqueKeys: false,
-    // The tags of older versions make what no JSON holds.
-    resolveKnownTags: false,
-    prettyErrors: false,
-    lineCounter: lines,
-  }).compose(tokens, true, text.length);
+  const tokens = overflowing(() => [...new Parser(lines.addNewLine).parse(text)]);
+  const deep = tokens === null ? 0 : tooDeep(tokens);
+  if (tokens === null || deep !== null)
+    return alone('is nested too deeply', `at most ${DEEPEST} levels`, at(deep ?? 0));
+  const [document, another] = composed(tokens, text.length);
   if (!document) return alone('is empty', 'keys and values');
   if (another) return alone('a second document begins', 'one document', at(another.range[0]));
   const found = surveyed(document);
@@ -134,6 +125,39 @@ export function parseSource(file: string, text: string): { source: Source | null
     whereKey: (path: Path) => at(offsetOf(document, aliases, path, true)),
   };
   return { source, problems };
+}
+
+/** `null` where it needs more of the stack than there is: `"a":"a":"a":…` sends the parser down a level at each. */
+function overflowing<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return null;
+  }
+}
+
+/** The first two documents, the second only if there is one. */
+function composed(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    // Each key against each other would be quadratic; `surveyed` compares them through sets.
+    uniqueKeys: false,
+    // The tags of older versions make what no JSON holds.
+    resolveKnownTags: false,
+    prettyErrors: false,
+  });
+  const { stackTraceLimit } = Error;
+  // Each problem is an Error of its own. A file may hold a million, and a stack costs ten times what finding it does.
+  Error.stackTraceLimit = 0;
+  try {
+    const [document, another] = composer.compose(tokens, true, length);
+    return [document, another].filter(found => found !== undefined);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** Where the first token too deep to compose stands; looks without recursion. */
@@ -210,8 +234,11 @@ function pairOf(map: YAMLMap, name: string): Pair | undefined {
 
 /** The problems of a file whose shape is not the schema's, one by one, for there may be more than anybody reads. */
 export function* shapeProblems(source: Source, schema: z.ZodType): Generator<Problem> {
-  const result = schema.safeParse(source.value);
-  if (!result.success) for (const issue of result.error.issues) yield* problemsOf(source, issue);
+  // What zod finds in a list it passes on as arguments, and of those the stack holds some hundred thousand.
+  const result = overflowing(() => schema.safeParse(source.value));
+  if (result === null) {
+    yield { ...source.where([]), message: 'more is wrong than can be told', expected: null, nearest: null };
+  } else if (!result.success) for (const issue of result.error.issues) yield* problemsOf(source, issue);
 }
 
 function* problemsOf(source: Source, issue: z.core.$ZodIssue): Generator<Problem> {

@@ -4,14 +4,13 @@ import { PARTIES } from '../domain/party.ts';
 import type { Person } from '../domain/person.ts';
 import { Refused } from '../elevation/contract.ts';
 import { withdrawProposal } from '../elevation/propose-version.ts';
-import { signVersion } from '../elevation/sign-version.ts';
 import { KINDS } from '../matrices/diff.ts';
 import { type Review, textsOf } from '../matrices/review.ts';
 import { LARGEST_FILE } from '../matrices/source.ts';
 import { type Listed, listProposals } from '../store/proposals.ts';
 import { people } from '../store/tables.ts';
 import { type Api, type Application, membershipsOf, pickTenant } from './application.ts';
-import { oneProposal, proposalAmong, putUp, reviewOf, textsAgain, versionsOf } from './put-up.ts';
+import { oneProposal, proposalAmong, putUp, reviewOf, signAs, textsAgain, versionsOf } from './put-up.ts';
 import { body, idParameter, json, line, refusals, tenantQuery, words } from './shapes.ts';
 import { signedIn } from './signed-in.ts';
 
@@ -221,13 +220,12 @@ export function proposalRoutes(api: Api, app: Application): void {
   });
 
   api.openapi(sign, async c => {
-    const { person, authenticatedAt } = signedIn(c);
+    const credentials = signedIn(c);
+    const { person } = credentials;
     const { id: proposal } = c.req.valid('param');
     const { tenant } = (await named(person, proposal, c.req.valid('query').tenant)).membership;
     const { document } = c.req.valid('json');
-    const done = await app.commit(tenant, (look, outside) =>
-      signVersion(look, outside, person, { tenant, proposal, document, authenticatedAt }),
-    );
+    const done = await signAs(app, credentials, { tenant, proposal, document });
     return c.json({ in_force: done.inForce }, 200);
   });
 

@@ -7,6 +7,8 @@ import type { ProposalState, VersionTexts } from '../domain/proposal.ts';
 import type { VersionDocument } from '../domain/version.ts';
 import { type Proposed, Refused } from '../elevation/contract.ts';
 import { noSuchProposal, notInASquad, proposeVersion } from '../elevation/propose-version.ts';
+import { signVersion } from '../elevation/sign-version.ts';
+import type { Credentials } from '../identity/sign-in.ts';
 import { comparable } from '../matrices/diff.ts';
 import { type Problem, placeText, problemText } from '../matrices/problem.ts';
 import { readTexts } from '../matrices/read.ts';
@@ -72,8 +74,8 @@ export async function reviewOf(
   const people = membersOf(engagement, await peopleAt(app, engagement));
   const review = reviewVersion(
     readAgain(proposal, document),
-    // Before anything is in force, what is served is the proposal itself.
-    earlier?.engagement ?? (unsettled === 'first-version' ? null : engagement),
+    // The first version has none before it, also when it is looked at later.
+    earlier?.engagement ?? (state === 'in-force' || unsettled === 'first-version' ? null : engagement),
     people,
     app.clock.now().getTime(),
   );
@@ -164,4 +166,20 @@ export function notSound(problems: readonly Problem[]): Refused {
       problems: problems.slice(0, 100).map(problem => ({ ...problem, where: placeText(problem) })),
     },
   );
+}
+
+/** One party's signature, in the operator's log too where it puts a version in force. @throws what `signVersion` throws */
+export async function signAs(
+  app: Application,
+  { person, authenticatedAt }: Pick<Credentials, 'person' | 'authenticatedAt'>,
+  of: { readonly tenant: string; readonly proposal: string; readonly document: string },
+): Promise<{ inForce: boolean }> {
+  const done = await app.commit(of.tenant, (look, outside) =>
+    signVersion(look, outside, person, { ...of, authenticatedAt }),
+  );
+  if (done.inForce) {
+    const { tenant, document } = of;
+    app.logger.info({ tenant, document }, 'a matrix version is in force, signed by both parties');
+  }
+  return done;
 }

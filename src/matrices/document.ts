@@ -53,15 +53,16 @@ export function surveyed(document: Document): Survey {
     if (slips.length <= MOST_PROBLEMS) slips.push({ offset: startOf(node) ?? 0, message, expected });
   };
   const lookAtKeys = (map: YAMLMap) => {
-    const seen = new Set<unknown>();
+    // As texts: `1` and "1" are two keys to YAML and one to what reads the value, where the later would win unseen.
+    const seen = new Set<string>();
     for (const { key } of map.items) {
       if (isCollection(key)) {
         namesOnly = false;
         slip(key, 'a list or a block stands as a key', 'a name');
       }
       if (!isScalar(key)) continue;
-      if (seen.has(key.value)) slip(key, null, 'each key once');
-      seen.add(key.value);
+      if (seen.has(String(key.value))) slip(key, null, 'each key once');
+      seen.add(String(key.value));
       if (RESERVED.includes(key.value)) {
         slip(key, `the name "${String(key.value)}" is reserved`, 'another name');
       }

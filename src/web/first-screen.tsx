@@ -17,6 +17,7 @@ import { ObservedLately, observedFor } from './approver/observed.tsx';
 import { placesAt } from './approver/request-view.ts';
 import { SessionList } from './auditor/sessions.tsx';
 import { Page, respond } from './layout.tsx';
+import { ToSign } from './matrix/to-sign.tsx';
 import { Empty, Moment, Notice, PartyChip, partySide, State, Until } from './parts.tsx';
 import { type Directory, directoryOf } from './people.ts';
 import type { Reader } from './reader.ts';
@@ -120,6 +121,7 @@ function First({ app, reader, seen }: Props) {
     <Page title="First screen" reader={reader} now={reader.now} path="/">
       <h1 class="sr">First screen</h1>
       <Overdue reader={reader} />
+      <ToSign app={app} reader={reader} />
       {owns || seen.waiting.length > 0 ? <Waiting reader={reader} waiting={seen.waiting} /> : null}
       {owns || seen.observed.length > 0 ? (
         <ObservedLately rows={seen.observed} reader={reader} directories={seen.directories} />

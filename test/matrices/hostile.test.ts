@@ -121,6 +121,7 @@ describe('a hostile file of 256 KiB is refused, and its first hundred problems a
     ['a: 1\n"a": 2\n', '2:1 "a" stands here a second time'],
     ["a: 1\n'a': 2\n", '2:1 "a" stands here a second time'],
     ['1: 1\n0x1: 2\n', '2:1 "0x1" stands here a second time'],
+    ['1: 1\n"1": 2\n', '2:1 "1" stands here a second time'],
     ['a: 1\n? &x a\n: 2\n', '2:6 "a" stands here a second time'],
     ['{ a: 1, a: 2 }\n', '1:9 "a" stands here a second time'],
     ['- { a: 1 }\n- { b: { a: 1, c: 2, a: 3 } }\n', '2:22 "a" stands here a second time'],
@@ -128,10 +129,7 @@ describe('a hostile file of 256 KiB is refused, and its first hundred problems a
     expect(told('matrix', text).join('\n')).toContain(`matrix.yaml:${expected} — expected each key once`);
   });
 
-  it.each(['1: 1\n"1": 2\n', 'a: 1\nA: 2\n', 'a: { b: 1 }\nc: { b: 1 }\n'])(
-    'takes keys for two where YAML does: %j',
-    text => {
-      expect(told('matrix', text).join('\n')).not.toContain('a second time');
-    },
-  );
+  it.each(['a: 1\nA: 2\n', 'a: { b: 1 }\nc: { b: 1 }\n'])('takes keys for two where YAML does: %j', text => {
+    expect(told('matrix', text).join('\n')).not.toContain('a second time');
+  });
 });

@@ -16,7 +16,7 @@ export interface Looking {
 
 const WORDS: Readonly<Record<string, string>> = {
   open: 'waits',
-  'in-force': 'was in force',
+  'in-force': 'came into force',
   replaced: 'replaced',
   withdrawn: 'withdrawn',
   outdated: 'out of date',
@@ -38,7 +38,11 @@ export async function history(terminal: Terminal, id: string | undefined, option
     const current = proposals.find(({ state }) => state === 'in-force')?.id;
     const rows = proposals.map(one => [
       one.version,
-      one.id === current ? 'in force' : (WORDS[one.state] ?? one.state),
+      one.id === current
+        ? 'in force'
+        : one.state === 'in-force'
+          ? 'was in force'
+          : (WORDS[one.state] ?? one.state),
       one.change,
       one.signatures.map(({ person }) => person.name).join(', ') || 'nobody',
       clock(one.closed_at ?? one.proposed_at, now),

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { type Application, type Membership, pickTenant } from '../../api/application.ts';
-import { proposalAmong, putUp, reviewOf, textsAgain, versionsOf } from '../../api/put-up.ts';
+import { proposalAmong, putUp, reviewOf, signAs, textsAgain, versionsOf } from '../../api/put-up.ts';
 import { idParameter, line, words } from '../../api/shapes.ts';
 import { mayPropose, signsFor } from '../../domain/permission.ts';
 import { type Unconfirmed, unconfirmed } from '../../domain/version.ts';
 import { visible } from '../../domain/visible-text.ts';
 import { Refused } from '../../elevation/contract.ts';
 import { withdrawProposal } from '../../elevation/propose-version.ts';
-import { signVersion } from '../../elevation/sign-version.ts';
 import { textsOf } from '../../matrices/review.ts';
 import type { Listed } from '../../store/proposals.ts';
 import { check, readForm } from '../forms.ts';
@@ -86,10 +85,7 @@ export function proposalPages(routes: SignedInRoutes, app: Application): void {
     const { tenant } = membership;
     const { id } = proposed.proposal;
     const { document = '' } = await readForm(c);
-    const { authenticatedAt } = reader.credentials;
-    await app.commit(tenant, (look, outside) =>
-      signVersion(look, outside, reader.person, { tenant, proposal: id, document, authenticatedAt }),
-    );
+    await signAs(app, reader.credentials, { tenant, proposal: id, document });
     return c.redirect(`/matrix/proposals/${id}`, 303);
   });
 

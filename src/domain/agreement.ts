@@ -18,18 +18,17 @@ export interface Terms {
   readonly answerers: Answerers;
   /** What asks for a ticket. */
   readonly ticketFor: string | null;
-  /** `null`: the window is shut. */
-  readonly window: { readonly ends: number | null } | null;
+  /** Its window; what ends with it or with its exception ends at `ends`. */
+  readonly open: boolean;
+  readonly ends: number | null;
 }
 
 const NOBODY: readonly string[] = Object.freeze([]);
 
 /** The yes to a question that nothing refuses. */
 export function agree(engagement: Engagement, question: Question, terms: Terms): Decision {
-  const { clause, answerers, window } = terms;
-  const { rungs } = answerers;
+  const { clause, answerers, ends } = terms;
   const waits = clause.answer === 'needs-approval';
-  const ends = window?.ends ?? null;
   return {
     decision: clause.answer,
     code: null,
@@ -37,14 +36,14 @@ export function agree(engagement: Engagement, question: Question, terms: Terms):
     matrix: engagement.digest,
     cell: clause.cell.id,
     exception: clause.exception?.name ?? null,
-    approvers: waits && rungs.length > 0 ? rungs[0]!.staff.handles : NOBODY,
+    approvers: waits ? answerers.first : NOBODY,
     co_approve: clause.coApprove,
     ladder: answerers.ladder,
     escalate: clause.escalate,
     consulted: clause.consulted,
     informed: clause.informed,
     obligations: obligationsOf(terms),
-    explanation: explain(engagement, question, terms, ends),
+    explanation: explain(engagement, question, terms),
     ends_by: ends,
     answer_seconds: waits ? answerers.seconds : 0,
   };
@@ -56,30 +55,32 @@ function obligationsOf({ clause, rules, ticketFor }: Terms): string[] {
   for (const { require } of rules) {
     if (require.record === 'always' && lines.length === 0) lines.push('record');
   }
-  lines.push(...clause.obligations.record);
+  for (const line of clause.recorded) lines.push(line);
   if (ticketFor !== null) lines.push('ticket');
-  lines.push(...clause.obligations.others);
+  for (const line of clause.obligations) lines.push(line);
   return lines;
 }
 
 /** The lines that decided it. */
-function explain(engagement: Engagement, question: Question, terms: Terms, ends: number | null): string[] {
-  const { plan, clause, rules, responsible, answerers, ticketFor } = terms;
+function explain(engagement: Engagement, question: Question, terms: Terms): string[] {
+  const { plan, clause, rules, responsible, answerers, ticketFor, ends } = terms;
   const { limit, says } = clause;
   const { asker, target, protocol, role, seconds, ticket } = question;
+  const named = responsible.length === 1 ? responsible[0]!.name : responsible.map(one => one.name).join(', ');
   const lines = [
     says.covers + target + says.selected,
-    `R ${responsible.map(({ name }) => name).join(', ')}: ${asker.handle} may ask`,
-    `gives ${(protocol && role && plan.gives[protocol].get(role)) || 'nothing'}`,
-    `for ${formatDuration(seconds)}: ${limit?.source} allows ${limit?.text}`,
-    ...says.when,
+    `R ${named}: ${asker.handle} may ask`,
+    (protocol && role && plan.gives[protocol].get(role)) || 'gives nothing',
+    `for ${formatDuration(seconds)}${limit?.says ?? ''}`,
   ];
+  for (const line of says.when) lines.push(line);
   for (const rule of rules) lines.push(ruleText(rule));
   if (ticketFor && ticket) lines.push(`ticket ${ticket}, asked for by ${ticketFor}`);
-  lines.push(clause.answer === 'pre-approved' ? says.preApproved : answerers.text, ...says.coApprove);
+  lines.push(clause.answer === 'pre-approved' ? says.preApproved : answerers.text);
+  for (const line of says.coApprove) lines.push(line);
   if (ends !== null) {
     lines.push(`ends ${timeAt(ends, engagement.matrix.timezone)} at the latest, with its window`);
   }
-  lines.push(...says.controls);
+  for (const line of says.controls) lines.push(line);
   return lines;
 }

@@ -19,14 +19,15 @@ export interface Clause {
   readonly answer: Answer;
   readonly coApprove: readonly string[];
   /** The longest grant; `null`: the cell says none, as it gives nothing. */
-  readonly limit: { readonly text: string; readonly seconds: number; readonly source: string } | null;
+  readonly limit: Limit | null;
   /** What asks for a ticket; rules may ask besides. */
   readonly ticketFor: string | null;
   readonly escalate: readonly string[];
   readonly consulted: readonly string[];
   readonly informed: readonly string[];
   /** What goes with a yes, before the ticket and after it. */
-  readonly obligations: { readonly record: readonly string[]; readonly others: readonly string[] };
+  readonly recorded: readonly string[];
+  readonly obligations: readonly string[];
   readonly says: {
     /** `backups/restore (Restore from backup) covers `, then the target. */
     readonly covers: string;
@@ -39,6 +40,14 @@ export interface Clause {
     readonly coApprove: readonly string[];
     readonly controls: readonly string[];
   };
+}
+
+export interface Limit {
+  readonly text: string;
+  readonly seconds: number;
+  readonly source: string;
+  /** `: backups/restore allows 2h`, after what was asked. */
+  readonly says: string;
 }
 
 /** A cell, read once and in one shape, whatever its row leaves out: so V8 finds what a decision looks for. */
@@ -58,7 +67,9 @@ export interface Plan {
 export function planOf(engagement: Engagement, cell: Cell, numbered: () => number): Plan {
   const { activity } = cell;
   const given = (protocol: Protocol) =>
-    new Map(rolesGiven(activity, protocol).map(role => [role, roleText(activity, protocol, role)]));
+    new Map(
+      rolesGiven(activity, protocol).map(role => [role, `gives ${roleText(activity, protocol, role)}`]),
+    );
   return {
     cell,
     responsible: activity.R.flatMap(squad => knownSquad(engagement, squad) ?? []),
@@ -71,6 +82,13 @@ export function planOf(engagement: Engagement, cell: Cell, numbered: () => numbe
     plain: read(cell, null, numbered()),
   };
 }
+
+const limitOf = (text: string, source: string): Limit => ({
+  text,
+  seconds: parseDuration(text)!,
+  source,
+  says: `: ${source} allows ${text}`,
+});
 
 function read(cell: Cell, exception: Exception | null, number: number): Clause {
   const { id, activity, service } = cell;
@@ -87,29 +105,20 @@ function read(cell: Cell, exception: Exception | null, number: number): Clause {
     exception,
     answer,
     coApprove: Object.freeze(coApprove),
-    limit:
-      limit === undefined
-        ? null
-        : {
-            text: limit,
-            seconds: parseDuration(limit)!,
-            source: exception?.for === undefined ? id : named,
-          },
+    limit: limit === undefined ? null : limitOf(limit, exception?.for === undefined ? id : named),
     ticketFor: ticket !== 'required' ? null : exception?.ticket === undefined ? id : named,
     escalate,
     consulted: C,
     informed: I,
-    obligations: {
-      record: record === 'input' ? ['record input'] : [],
-      others: [
-        ...(sign_in_within === undefined
-          ? []
-          : [`sign-in within ${formatDuration(parseDuration(sign_in_within)!)}`]),
-        ...(review === undefined ? [] : [`review within ${review}`]),
-        ...takeover.map(item => `takeover: ${item}`),
-        ...handback.map(item => `handback: ${item}`),
-      ],
-    },
+    recorded: record === 'input' ? ['record input'] : [],
+    obligations: [
+      ...(sign_in_within === undefined
+        ? []
+        : [`sign-in within ${formatDuration(parseDuration(sign_in_within)!)}`]),
+      ...(review === undefined ? [] : [`review within ${review}`]),
+      ...takeover.map(item => `takeover: ${item}`),
+      ...handback.map(item => `handback: ${item}`),
+    ],
     says: {
       covers: `${activity.label ? `${id} (${activity.label})` : id} covers `,
       selected: `: ${selectorText(service.targets)}`,

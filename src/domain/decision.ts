@@ -1,6 +1,6 @@
 import { agree, type Terms } from './agreement.ts';
 import { type Cell, findCell, holds, holdsNow } from './cell.ts';
-import type { Clause, Plan } from './clause.ts';
+import type { Plan } from './clause.ts';
 import type { Engagement } from './engagement.ts';
 import * as say from './explanation.ts';
 import { answerersUnder } from './ladder.ts';
@@ -80,11 +80,21 @@ function termsOf(
   plan: Plan,
   reach: Reach,
 ): Terms {
-  const { clause, ends: further } = clauseFor(engagement, question, plan, reach.target);
+  const { exceptions, plain, when } = plan;
+  let clause = plain;
+  let ends: number | null = null;
+  for (const exception of exceptions) {
+    const held = holds(engagement, exception.when, question, reach.target);
+    if (!held) continue;
+    clause = exception.clause;
+    // What an exception lets through unasked lasts no longer than it does.
+    if (clause.exception?.answer === 'pre-approved') ends = held.ends;
+    break;
+  }
   const rules = rulesOn(engagement, reach, question);
   // Its cells cover the target, so what their `when` says of targets holds.
-  const own = holdsNow(engagement, plan.when, question);
-  const ends = Math.min(own?.ends ?? NEVER, further ?? NEVER);
+  const own = holdsNow(engagement, when, question);
+  if (own && own.ends !== null) ends = Math.min(own.ends, ends ?? own.ends);
   return {
     plan,
     clause,
@@ -92,25 +102,10 @@ function termsOf(
     responsible: plan.responsible.filter(squad => isMember(squad, question.asker)),
     answerers: answerersUnder(engagement, clause, question, people, rules),
     ticketFor: clause.ticketFor ?? ticketRule(rules),
-    window: own && { ends: ends === NEVER ? null : ends },
+    open: own !== null,
+    ends,
   };
 }
-
-/** The clause under the first exception that applies. What it lets through unasked lasts no longer than it does. */
-function clauseFor(
-  engagement: Engagement,
-  question: Question,
-  { exceptions, plain }: Plan,
-  target: Target,
-): { clause: Clause; ends: number | null } {
-  for (const { when, clause } of exceptions) {
-    const held = holds(engagement, when, question, target);
-    if (held) return { clause, ends: clause.exception?.answer === 'pre-approved' ? held.ends : null };
-  }
-  return { clause: plain, ends: null };
-}
-
-const NEVER = Number.POSITIVE_INFINITY;
 
 function ticketRule(rules: readonly Rule[]): string | null {
   for (const { name, require } of rules) if (require.ticket === 'required') return `rule "${name}"`;
@@ -124,14 +119,14 @@ function addRefusals(
   terms: Terms,
   target: Target,
 ): void {
-  const { plan, clause, responsible, answerers, ticketFor, window } = terms;
+  const { plan, clause, responsible, answerers, ticketFor, open } = terms;
   const { cell, limit } = clause;
   const { protocol, role } = question;
   if (responsible.length === 0) refusals.push(say.notResponsible(question, [cell]));
   const given = protocol !== null && role !== null && plan.gives[protocol].has(role);
   if (!given) refusals.push(say.notGiven(question, [cell]));
   else if (!target[protocol]) refusals.push(say.notOffered(question));
-  if (!window) refusals.push(say.outsideWindow(engagement, question, cell));
+  if (!open) refusals.push(say.outsideWindow(engagement, question, cell));
   // Written so that a length that is no number is too long as well.
   if (limit !== null && !(question.seconds >= 1 && question.seconds <= limit.seconds)) {
     refusals.push(say.tooLong(question, limit.text, limit.source));

@@ -22,6 +22,8 @@ export interface Answerers {
   readonly rungs: readonly StaffedRung[];
   /** The same as decisions tell it, which share it. */
   readonly ladder: readonly Rung[];
+  /** Those of the first rung. */
+  readonly first: readonly string[];
   /** Seconds until the last rung has run out. */
   readonly seconds: number;
   /** Squads that must answer and have nobody left who may. Empty and `enough` false: too few for all places. */
@@ -89,6 +91,7 @@ function answerersAmong(
     ladder: Object.freeze(
       rungs.map(({ squad, staff, after }) => Object.freeze({ squad, people: staff.handles, after })),
     ),
+    first: rungs[0]?.staff.handles ?? [],
     seconds: rungs.length * seconds,
     empty: [
       ...(rungs.length > 0 ? [] : [squads.join(' or ')]),

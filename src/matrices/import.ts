@@ -1,5 +1,6 @@
 import type { Party } from '../domain/party.ts';
 import { visible } from '../domain/visible-text.ts';
+import { type Heading, has, headingOf, isLegend, isLetter, startsTable } from './heading.ts';
 import { guessedParty, plainWords, withoutSide } from './roles.ts';
 import { columnName, type Grid, type Letter, lettersOf } from './spreadsheet.ts';
 
@@ -8,6 +9,8 @@ export interface Role {
   readonly at: number;
   readonly column: string;
   readonly heading: string;
+  /** What stands over the heading, such as the side that several columns share. */
+  readonly group: string;
   readonly squad: string | null;
 }
 
@@ -35,6 +38,8 @@ export interface Unplaced {
 }
 
 export interface Imported {
+  /** The row that heads the columns, from 1. */
+  readonly heading: number;
   readonly roles: readonly Role[];
   readonly services: readonly {
     readonly name: string;
@@ -53,29 +58,17 @@ export interface ImportOptions {
   readonly roles: ReadonlyMap<string, string>;
 }
 
-const LEGEND = /^(legend|key)\b|^[racis]\s*[=:–-]\s*(responsible|accountable|consult|inform|support)/i;
-const MEANING = /^(responsible|accountable|consult|inform|support)/i;
 /** Headings of columns that say something else of a task, however short. */
 const ASIDE =
   /\b(note|notes|comments?|remarks?|descriptions?|frequency|how often|status|priority|due|date|sla|tools?|links?|id|no|ref)\b|^#$/i;
 
-const has = (cell: string | undefined): cell is string => cell !== undefined && cell !== '';
-const isLetter = (cell: string): boolean => (lettersOf(cell)?.length ?? 0) > 0;
 /** Meant as a letter, by its looks. */
 const isLike = (cell: string): boolean =>
   lettersOf(cell) !== null || /^(\p{L}{1,3}|[^\p{L}\p{N}])$/u.test(cell);
 
-/** A row of a legend: `R | Responsible`, `Legend`, `R = Responsible`. */
-function isLegend(row: readonly string[]): boolean {
-  const [first = '', second = ''] = row.filter(has);
-  return (
-    LEGEND.test(first) ||
-    (/^[racis]$/i.test(first) && MEANING.test(second) && second[0]!.toLowerCase() === first.toLowerCase())
-  );
-}
-
 interface Layout {
   readonly header: number;
+  readonly passedOver: readonly number[];
   /** By column. */
   readonly roles: readonly Role[];
   readonly name: number;
@@ -88,20 +81,12 @@ interface Layout {
 export function importGrid(grid: Grid, options: ImportOptions): Imported | { readonly why: string } {
   const first = grid.findIndex(startsTable);
   if (first < 0) return { why: turnedAround(grid) ?? 'no row of it holds a task and letters of R, A, C, I' };
-  const header = grid.slice(0, first).findLastIndex(row => row.filter(has).length >= 2);
-  if (header < 0) return { why: turnedAround(grid) ?? `no row above row ${first + 1} names the roles` };
-  const layout = layoutOf(grid, header, options);
+  const heading = headingOf(grid, first, options);
+  if (!heading) return { why: turnedAround(grid) ?? `no row above row ${first + 1} names the roles` };
+  const layout = layoutOf(grid, heading, first, options);
   if (!layout)
-    return { why: `row ${header + 1} should name the roles, and no column below it holds their letters` };
+    return { why: `row ${heading.at + 1} should name the roles, and no column below it holds their letters` };
   return placed(grid, layout);
-}
-
-/** A task's name, and to the right of it mostly letters. */
-function startsTable(row: readonly string[]): boolean {
-  const [first = '', ...rest] = row.filter(has);
-  if (isLegend(row) || /^[racis]$/i.test(first)) return false;
-  const letters = rest.filter(isLetter).length;
-  return letters >= 2 || (letters === 1 && rest.length <= 2);
 }
 
 /** The other way to write one: letters as columns, roles in the cells. */
@@ -114,13 +99,16 @@ function turnedAround(grid: Grid): string | null {
     : `row ${at + 1} heads the columns by R, A, C and I; put the roles into the columns and the letters into the cells`;
 }
 
-function layoutOf(grid: Grid, header: number, options: ImportOptions): Layout | null {
+function layoutOf(grid: Grid, heading: Heading, first: number, options: ImportOptions): Layout | null {
+  const { at: header, passedOver } = heading;
   const heads = grid[header]!;
   const below = grid.slice(header + 1).filter(row => !isLegend(row));
+  const lettered = grid.slice(first).filter(row => !isLegend(row));
   const columns = [...Array(grid.reduce((widest, row) => Math.max(widest, row.length), 0)).keys()];
   const cells = (at: number) => below.map(row => row[at]).filter(has);
   const isRole = (at: number, after: boolean) => {
-    const texts = cells(at);
+    const known = lettered.map(row => row[at]).filter(has);
+    const texts = known.length > 0 ? known : cells(at);
     if (ASIDE.test(heads[at] ?? '')) return false;
     const like = texts.filter(isLike).length / texts.length;
     return (
@@ -151,12 +139,12 @@ function layoutOf(grid: Grid, header: number, options: ImportOptions): Layout | 
   const others = columns.filter(
     at => at !== name && at !== service && !role.includes(at) && cells(at).length > 0,
   );
-  return { header, roles: rolesOf(grid, header, role, options), name, service, others };
+  return { header, passedOver, roles: rolesOf(grid, heading, role, options), name, service, others };
 }
 
 function rolesOf(
   grid: Grid,
-  header: number,
+  { at: header, groups }: Heading,
   columns: readonly number[],
   { names, roles }: ImportOptions,
 ): Role[] {
@@ -164,26 +152,25 @@ function rolesOf(
   const said = new Map([...roles].map(([heading, squad]) => [plainWords(heading), squad]));
   return columns.map(at => {
     const heading = grid[header]![at] ?? '';
-    const group = groupOver(grid, header, at, columns);
+    const group = groupOver(grid, groups, at, columns);
     const column = columnName(at);
     const own = said.get(plainWords(`${group} ${heading}`)) ?? said.get(plainWords(heading));
-    if (own !== undefined) return { at, column, heading, squad: own };
+    if (own !== undefined) return { at, column, heading, group, squad: own };
     const party = has(heading) ? guessedParty(heading, group, names) : null;
-    if (party === null) return { at, column, heading, squad: null };
+    if (party === null) return { at, column, heading, group, squad: null };
     const name = unique(slug(withoutSide(heading, names)) || 'team', taken, party);
-    return { at, column, heading, squad: `${party}/${name}` };
+    return { at, column, heading, group, squad: `${party}/${name}` };
   });
 }
 
 /** What rows above the headings say over a column: a merged cell stands in the first of its columns. */
-function groupOver(grid: Grid, header: number, at: number, columns: readonly number[]): string {
-  return grid
-    .slice(0, header)
+function groupOver(grid: Grid, groups: readonly number[], at: number, columns: readonly number[]): string {
+  return groups
     .map(
       row =>
         columns
           .filter(other => other <= at)
-          .map(other => row[other])
+          .map(other => grid[row]![other])
           .findLast(has) ?? '',
     )
     .filter(has)
@@ -232,10 +219,18 @@ function placed(grid: Grid, layout: Layout): Imported {
         ]
       : [],
   );
+  for (const at of layout.passedOver) {
+    unplaced.push({
+      row: at + 1,
+      column: null,
+      what: visible(grid[at]!.filter(has).join(' | ')),
+      why: `it stands above the headings, which are in row ${layout.header + 1}`,
+    });
+  }
   const remarks = new Set<string>();
   const sections: { label: string; row: number; tasks: Lines[] }[] = [];
   const head = grid[layout.header]!.join('\u0000');
-  let legends = 0;
+  let legends = grid.slice(0, layout.header).filter(isLegend).length;
   for (const [at, row] of grid.entries()) {
     if (at <= layout.header || !row.some(has) || row.join('\u0000') === head) continue;
     const cells = layout.roles.map(role => row[role.at] ?? '');
@@ -287,6 +282,7 @@ function placed(grid: Grid, layout: Layout): Imported {
     }
   }
   return {
+    heading: layout.header + 1,
     roles: layout.roles,
     services: [...services]
       .filter(([, { tasks }]) => tasks.length > 0)

@@ -4,21 +4,14 @@ import type { Party } from '../domain/party.ts';
 
 /** Words that name a side. */
 const NAMES: Readonly<Record<Party, readonly string[]>> = {
-  msp: [
-    'msp',
-    'mssp',
-    'provider',
-    'vendor',
-    'managed',
-    'outsourced',
-    'supplier',
-    'partner',
-    'contractor',
-    'third party',
-    'external',
-  ],
+  msp: ['msp', 'mssp', 'provider', 'managed', 'outsourced', 'partner', 'external'],
   client: ['client', 'customer', 'internal', 'in house', 'company', 'business', 'corporate'],
 };
+
+/** Words for somebody who may work for either side, or for neither. */
+const OUTSIDERS = ['vendor', 'supplier', 'contractor', 'subcontractor', 'consultant', 'third party'].flatMap(
+  word => [word, word.endsWith('y') ? word.replace(/y$/, 'ies') : `${word}s`],
+);
 
 /** Jobs that usually sit on one side. */
 const JOBS: Readonly<Record<Party, readonly string[]>> = {
@@ -104,10 +97,18 @@ export function guessedParty(
   group: string,
   names: Readonly<Record<Party, string>>,
 ): Party | null {
-  const sides = (text: string) => sideBy(text, [names.msp, ...NAMES.msp], [names.client, ...NAMES.client]);
   const jobs = (text: string) => sideBy(text, JOBS.msp, JOBS.client);
-  return sides(group) ?? sides(heading) ?? jobs(group) ?? jobs(heading);
+  const side = sideNamed(group, names) ?? sideNamed(heading, names);
+  if (side !== null || says(`${group} ${heading}`, OUTSIDERS)) return side;
+  return jobs(group) ?? jobs(heading);
 }
+
+const sideNamed = (text: string, names: Readonly<Record<Party, string>>): Party | null =>
+  sideBy(text, [names.msp, ...NAMES.msp], [names.client, ...NAMES.client]);
+
+/** True where a text says a side by its name or by a word such as "client", not by a job alone. */
+export const namesSide = (text: string, names: Readonly<Record<Party, string>>): boolean =>
+  sideNamed(text, names) !== null;
 
 /** The heading less the words that only say whose it is; for the squad's name. */
 export function withoutSide(heading: string, names: Readonly<Record<Party, string>>): string {

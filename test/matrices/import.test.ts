@@ -226,6 +226,78 @@ describe('a sheet', () => {
       },
     ],
     [
+      'whose first tasks have letters of their own kind',
+      'Task,NOC,IT dept\nFirewall,X,?\nPatches,pending,tbd\nBackup,R,A\n',
+      {},
+      {
+        tasks: ['tasks/backup, R msp/noc, A client/it-dept'],
+        lost: [
+          'row 2, column B: X — none of R, A, C, I (NOC)',
+          'row 2, column C: ? — none of R, A, C, I (IT dept)',
+          'row 2: Firewall — nobody is accountable (A)',
+          'row 3, column B: pending — none of R, A, C, I (NOC)',
+          'row 3, column C: tbd — none of R, A, C, I (IT dept)',
+          'row 3: Patches — nobody is accountable (A)',
+        ],
+        remarks: [],
+      },
+    ],
+    [
+      'with German letters in its first task',
+      'Aufgabe;MSP Technik;Client IT\nServer patchen;D;V\nBackup;R;A\n',
+      {},
+      {
+        tasks: ['tasks/backup, R msp/technik, A client/it'],
+        lost: [
+          'row 2, column B: D — none of R, A, C, I (MSP Technik)',
+          'row 2, column C: V — none of R, A, C, I (Client IT)',
+          'row 2: Server patchen — nobody is accountable (A)',
+        ],
+        remarks: [],
+      },
+    ],
+    [
+      'with a title, a legend and other lines above the headings',
+      'RACI\nR,Responsible\nVersion,1.2,Date,2026-01-01\nTask,NOC,IT,CISO\nRun,R,A,I\n',
+      {},
+      {
+        tasks: ['tasks/run, R msp/noc, A client/it, I client/ciso'],
+        lost: ['row 3: Version | 1.2 | Date | 2026-01-01 — it stands above the headings, which are in row 4'],
+        remarks: ['1 row was taken for the legend.'],
+      },
+    ],
+    [
+      'with a side over each column',
+      ',Northwind,Acme\nTask,Leads,Leads\nRun,R,A\n',
+      {},
+      { tasks: ['tasks/run, R msp/leads, A client/leads'], lost: [], remarks: [] },
+    ],
+    [
+      'with roles of two characters and an empty corner',
+      ',IT,L1\nRun,A,R\n',
+      {},
+      { tasks: ['tasks/run, R msp/l1, A client/it'], lost: [], remarks: [] },
+    ],
+    [
+      'with tasks and no headings',
+      'Firewall,X,?\nBackup,R,A\n',
+      {},
+      { why: 'no row above row 2 names the roles' },
+    ],
+    [
+      'with people who may be anybody’s',
+      'Task,NOC,IT,IT Vendor,Suppliers,Third-party support,IT consultant,Northwind vendor\nRun,R,A,,C,,,I\nStop,R,A,C,,I,I,\n',
+      {},
+      {
+        tasks: ['tasks/run, R msp/noc, A client/it, I msp/vendor', 'tasks/stop, R msp/noc, A client/it'],
+        lost: ['D: IT Vendor', 'E: Suppliers', 'F: Third-party support', 'G: IT consultant'].map(text => {
+          const heading = text.slice(3);
+          return `column ${text} — whose is it? Say --role "${heading}=client/…" or "…=msp/…"`;
+        }),
+        remarks: [],
+      },
+    ],
+    [
       'that is turned around',
       'Task,R,A,C,I\nRestore,NOC,IT,Legal,CISO\n',
       {},
@@ -300,7 +372,7 @@ describe('matrix import', () => {
     const output = join(room, 'acme');
     const { code, out } = run(good, { output });
     expect(code).toBe(0);
-    expect(out).toContain(`2 tasks in 1 service: wrote ${output}.`);
+    expect(out).toContain(`2 tasks in 1 service: wrote ${output}.\nRow 1 was taken for the headings.\n`);
     expect(readdirSync(output).sort()).toEqual(['matrix.yaml', 'targets.yaml']);
     const reading = readEngagement(output);
     if (!reading.ok) throw new Error(reading.problems.map(problemText).join('\n'));
@@ -347,6 +419,7 @@ describe('matrix import', () => {
       {
         tenant: 'script',
         folder: null,
+        heading: 1,
         placed: 1,
         services: [{ name: 'tasks', tasks: [{ name: 'run', row: 2 }] }],
         roles: [
@@ -368,6 +441,7 @@ describe('matrix import', () => {
       { role: ['Boss=client/it'] },
       /no column is headed so; there is NOC, IT, CISO/,
     ],
+    ['a role whose end is a heading', { role: ['Credit=client/it'] }, /no column is headed so/],
     ['a role with a slip', { role: ['NOCC=msp/noc'] }, /Did you mean NOC\?/],
     ['a role without a side', { role: ['NOC=noc'] }, /expected HEADING=msp\/NAME/],
     ['a role with a name that is none', { role: ['NOC=msp/../x'] }, /expected HEADING=msp\/NAME/],

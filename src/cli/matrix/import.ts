@@ -7,6 +7,7 @@ import { NAME } from '../../matrices/forms.ts';
 import { type Imported, importGrid, slug } from '../../matrices/import.ts';
 import { nearestOf, problemText } from '../../matrices/problem.ts';
 import { readTexts, type VersionTexts } from '../../matrices/read.ts';
+import { plainWords } from '../../matrices/roles.ts';
 import { readSpreadsheet } from '../../matrices/spreadsheet.ts';
 import { wrongAnswer } from '../../matrices/template.ts';
 import { REVIEW_AFTER, writeFolder } from './init.ts';
@@ -73,6 +74,7 @@ export function importAction(file: string, options: Import): Said {
     return json(code, {
       tenant,
       folder: written ? folder : null,
+      heading: imported.heading,
       placed: tasks,
       services: imported.services.map(({ name, tasks }) => ({
         name,
@@ -128,10 +130,12 @@ function rolesSaid(given: readonly string[]): Map<string, string> | string {
 }
 
 function strayRole(said: ReadonlyMap<string, string>, { roles }: Imported): string | null {
-  const headings = roles.map(({ heading }) => heading);
-  const plain = (text: string) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '');
+  const headings = roles.map(({ heading }) => heading).filter(heading => heading !== '');
+  const known = new Set(
+    roles.flatMap(({ group, heading }) => [heading, `${group} ${heading}`].map(plainWords)),
+  );
   for (const heading of said.keys()) {
-    if (headings.some(other => plain(heading).endsWith(plain(other)))) continue;
+    if (known.has(plainWords(heading))) continue;
     const near = nearestOf(heading, headings);
     return `--role "${visible(heading)}": no column is headed so; there is ${headings.map(visible).join(', ')}.${near ? ` Did you mean ${visible(near)}?` : ''}`;
   }
@@ -143,8 +147,9 @@ function unsound(tenant: string, texts: VersionTexts): string | null {
   return reading.ok ? null : reading.problems.map(problemText).join('\n');
 }
 
-function report({ roles, unplaced, remarks }: Imported): string[] {
+function report({ heading: headings, roles, unplaced, remarks }: Imported): string[] {
   return [
+    `Row ${headings} was taken for the headings.`,
     '',
     'Roles:',
     ...roles.flatMap(({ column, heading, squad }) =>

@@ -57,7 +57,9 @@ export async function buildProgram(argv: readonly string[], terminal: Terminal):
   addRequests(program, terminal);
   addGrants(program, terminal);
   addSessions(program, terminal);
-  if (wantsMatrix(argv)) program.addCommand((await import('./matrix/command.ts')).matrixCommand(terminal));
+  const addMatrix = async () =>
+    program.addCommand((await import('./matrix/command.ts')).matrixCommand(terminal));
+  if (wantsMatrix(argv)) await addMatrix();
   addTargets(program, terminal);
   addAudit(program, terminal);
   addLockout(program, terminal);
@@ -69,6 +71,8 @@ export async function buildProgram(argv: readonly string[], terminal: Terminal):
       const { completion } = await import('./completion.ts');
       await completion(terminal, await buildProgram(['--help'], terminal), shell);
     });
+  // A slip in a command's name may have meant `matrix` too.
+  if (isUnknown(argv, program)) await addMatrix();
   program.addHelpText('after', AFTER_HELP);
   settle(program, terminal);
   return program;
@@ -82,6 +86,12 @@ SALLYPORT_TOKEN, who you are.`;
 /** `sallyport`, `sallyport --help`, `sallyport help` list every command; `sallyport matrix …` needs that one. */
 const wantsMatrix = ([first]: readonly string[]): boolean =>
   first === undefined || ['matrix', 'help', '--help', '-h'].includes(first);
+
+const isUnknown = ([first]: readonly string[], { commands }: Command): boolean =>
+  first !== undefined &&
+  !first.startsWith('-') &&
+  first !== 'help' &&
+  !commands.some(command => command.name() === first || command.aliases().includes(first));
 
 /** Errors in one line and never an exit from within, for every command of the tree. */
 function settle(command: Command, terminal: Terminal): void {

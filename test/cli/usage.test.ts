@@ -40,6 +40,15 @@ describe('a wrong call ends with 2 and one line', () => {
     expect(err).toMatch(/^sallyport: [^\n]+\n$/);
   });
 
+  it.each([
+    [['matri'], 'matrix'],
+    [['matrx', 'check'], 'matrix'],
+    [['aprove', 'r_1'], 'approve'],
+    [['matrix', 'chek'], 'check'],
+  ])('a slip in a name: %j', async (argv, meant) => {
+    expect((await sallyport(argv)).err).toContain(`Did you mean ${meant}?`);
+  });
+
   it('help and version are no errors', async () => {
     for (const argv of [['--help'], ['keys', '--help'], ['help', 'approve'], ['--version']]) {
       const { code, out, err } = await sallyport(argv);

@@ -63,12 +63,15 @@ export function headingOf(grid: Grid, first: number, { names, roles }: Known): H
   const named = (at: number) =>
     over(at).filter(cell => /\p{L}/u.test(cell) && [...cell].length > 1 && lettersOf(cell) === null).length;
   const saysSides = (at: number) => over(at).every(cell => namesSide(cell, names));
-  const candidates = [...grid.slice(0, first).keys()].filter(
+  const above = [...grid.slice(0, first).keys()].filter(at => grid[at]!.some(has) && !isLegend(grid[at]!));
+  const wordy = above.filter(
     at =>
-      !isLegend(grid[at]!) &&
       over(at).some(isWord) &&
       grid[at]!.filter(cell => has(cell) && isWord(cell)).length >= Math.min(2, columns.length),
   );
+  // Roles such as PM and QA: short, but none as short as a letter.
+  const short = above.filter(at => named(at) > 0 && named(at) === over(at).length);
+  const candidates = wordy.length > 0 ? wordy : short;
   const found = candidates.reduce<number | null>((best, at) => {
     if (best === null || named(at) > named(best)) return at;
     return named(at) === named(best) && left(best).length === 0 && left(at).length > 0 && saysSides(best)
@@ -76,8 +79,8 @@ export function headingOf(grid: Grid, first: number, { names, roles }: Known): H
       : best;
   }, null);
   if (found === null) return null;
-  const above = [...grid.slice(0, found).keys()].filter(at => grid[at]!.some(has) && !isLegend(grid[at]!));
-  const groups = above.filter(
+  const before = above.filter(at => at < found);
+  const groups = before.filter(
     at =>
       over(at).length > 0 &&
       (left(at).length === 0
@@ -87,6 +90,6 @@ export function headingOf(grid: Grid, first: number, { names, roles }: Known): H
   return {
     at: found,
     groups,
-    passedOver: above.filter(at => !groups.includes(at) && grid[at]!.filter(has).length > 1),
+    passedOver: before.filter(at => !groups.includes(at) && grid[at]!.filter(has).length > 1),
   };
 }

@@ -279,6 +279,23 @@ describe('a sheet', () => {
       { tasks: ['tasks/run, R msp/l1, A client/it'], lost: [], remarks: [] },
     ],
     [
+      'with roles of two characters that nobody knows',
+      'Task,PM,QA\nFirewall,X,Y\nRun,R,A\n',
+      {},
+      {
+        tasks: [],
+        lost: [
+          'column B: PM — whose is it? Say --role "PM=client/…" or "…=msp/…"',
+          'column C: QA — whose is it? Say --role "QA=client/…" or "…=msp/…"',
+          'row 2, column B: X — none of R, A, C, I (PM)',
+          'row 2, column C: Y — none of R, A, C, I (QA)',
+          'row 2: Firewall — nobody is accountable (A)',
+          'row 3: Run — nobody is accountable (A); not counted: R in column B, A in column C',
+        ],
+        remarks: [],
+      },
+    ],
+    [
       'with tasks and no headings',
       'Firewall,X,?\nBackup,R,A\n',
       {},

@@ -90,9 +90,6 @@ describe.each(['hangs', 'ends'] as const)('the database %s:', how => {
 });
 
 describe('an order whose notification is lost', () => {
-  // The tests before end while some of the broker's connections are still being made anew.
-  beforeAll(() => expect.poll(async () => (await fetch(new URL('/readyz', stage().url))).status).toBe(200));
-
   it.each([
     ['revocation', (grant: string) => [`/grants/${grant}/revoke`, {}] as const, /the grant was revoked/],
     [

@@ -123,19 +123,19 @@ interface Offset {
 
 const QUARTER = 900_000;
 const MOST_QUARTERS = 4_096;
-const quarters = new Map<string, Offset>();
+const quarters = new Map<string, Map<number, Offset>>();
 
 /** Clocks change on the quarter hour, so a quarter that begins and ends alike is the same all through. */
 function offsetAt(at: number, timezone: string): Offset {
   const quarter = Math.floor(at / QUARTER);
-  const key = `${timezone} ${quarter}`;
-  const known = quarters.get(key);
+  const zone = quarters.get(timezone) ?? new Map<number, Offset>();
+  const known = zone.get(quarter);
   if (known) return known;
   const first = readOffset(quarter * QUARTER, timezone);
   const last = readOffset((quarter + 1) * QUARTER - 1, timezone);
   if (first.milliseconds !== last.milliseconds || first.said !== last.said) return readOffset(at, timezone);
-  if (quarters.size >= MOST_QUARTERS) quarters.clear();
-  quarters.set(key, first);
+  if (zone.size >= MOST_QUARTERS) zone.clear();
+  quarters.set(timezone, zone.set(quarter, first));
   return first;
 }
 
@@ -230,7 +230,8 @@ const HORIZON = 15 * 86_400_000;
 export function openAt(calendars: readonly Calendar[], at: number): { end: number | null } | null {
   let end = at;
   while (end < at + HORIZON) {
-    const reached = Math.max(end, ...calendars.map(calendar => endOf(calendar, end)));
+    let reached = end;
+    for (const calendar of calendars) reached = Math.max(reached, endOf(calendar, end));
     if (reached === Number.POSITIVE_INFINITY) return { end: null };
     if (reached === end) break;
     end = reached;
@@ -244,8 +245,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** The end of the window that is open at this moment, minus infinity when none is. */
 function endOf(calendar: Calendar, at: number): number {
   const end = endOfHours(calendar, at);
-  if (end === SHUT || calendar.except.some(other => endOf(other, at) !== SHUT)) return SHUT;
-  return Math.min(end, ...calendar.except.map(other => nextStart(other, at)));
+  const { except } = calendar;
+  if (end === SHUT || except.length === 0) return end;
+  if (except.some(other => endOf(other, at) !== SHUT)) return SHUT;
+  return Math.min(end, ...except.map(other => nextStart(other, at)));
 }
 
 /** The same without what it excepts. */

@@ -167,12 +167,14 @@ export function holdsNow(
     if (severity === null || !listOf(when.severity).includes(severity)) return null;
   }
   if (when.during === undefined) return ALWAYS;
-  const { calendars } = indexOf(engagement);
-  const open = openAt(
-    listOf(when.during).flatMap(name => calendars.get(name) ?? []),
-    at,
-  );
+  const open = openAt(calendarsIn(engagement, when.during), at);
   return open && { ends: open.end };
+}
+
+function calendarsIn(engagement: Engagement, during: string | readonly string[]): readonly Calendar[] {
+  const { calendars } = indexOf(engagement);
+  const only = typeof during === 'string' ? calendars.get(during) : undefined;
+  return only ? [only] : listOf(during).flatMap(name => calendars.get(name) ?? []);
 }
 
 /** The first exception whose `when` holds. */

@@ -14,19 +14,21 @@ export function parseDuration(text: string): number | null {
   return seconds >= 1 && seconds <= LONGEST ? seconds : null;
 }
 
+const said = (count: number, unit: Unit): string => (count > 0 ? `${count}${unit}` : '');
+
 /**
  * Whole seconds as people write them: 5400 is `1h30m`, 0 is `0s`. Days begin at two, since a day of hours is said
  * as `24h`.
  */
 export function formatDuration(seconds: number): string {
-  let left = Math.max(0, Math.floor(seconds));
-  if (left === 0) return '0s';
-  let text = '';
-  for (const unit of ['d', 'h', 'm', 's'] as const) {
-    if (unit === 'd' && left < 2 * UNITS.d) continue;
-    const count = Math.floor(left / UNITS[unit]);
-    if (count > 0) text += `${count}${unit}`;
-    left -= count * UNITS[unit];
-  }
-  return text;
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole === 0) return '0s';
+  const days = whole < 2 * UNITS.d ? 0 : Math.floor(whole / UNITS.d);
+  const left = whole - days * UNITS.d;
+  return (
+    said(days, 'd') +
+    said(Math.floor(left / UNITS.h), 'h') +
+    said(Math.floor((left % UNITS.h) / UNITS.m), 'm') +
+    said(left % UNITS.m, 's')
+  );
 }

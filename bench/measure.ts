@@ -76,18 +76,21 @@ export function timed(work: () => void): number {
   return (user + system) / 1_000;
 }
 
+const WARMING = 3;
+
 /**
- * The medians of two works, done in turns, so that what else the machine does falls on both alike. The first turns
- * only warm up.
+ * The medians of two works, done in turns, so that what else the machine does falls on both alike. The first
+ * turns only warm up.
  */
 export function inTurns(
   turns: number,
   ours: () => void,
   theirs: () => void,
 ): { ours: number; theirs: number } {
-  const times = Array.from({ length: turns + 2 }, () => ({ ours: timed(ours), theirs: timed(theirs) })).slice(
-    2,
-  );
+  const times = Array.from({ length: turns + WARMING }, () => ({
+    ours: timed(ours),
+    theirs: timed(theirs),
+  })).slice(2);
   return { ours: median(times.map(time => time.ours)), theirs: median(times.map(time => time.theirs)) };
 }
 
